@@ -1,0 +1,64 @@
+"""Where artifacts' bytes lie: a directory in which every file is named by its own sha256."""
+
+import hashlib
+import os
+import re
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from service.errors import Invalid, NotFound
+
+DIGEST = re.compile(r"[0-9a-f]{64}")
+CHUNK = 1 << 20
+
+
+class ArtifactStore:
+    """Immutable bytes by digest; putting the same bytes twice stores them once."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def put(self, data: bytes | Path) -> str:
+        """Store bytes, or a copy of a file, and return their digest."""
+        self.root.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with tempfile.NamedTemporaryFile(dir=self.root, prefix="new-", delete=False) as file:
+            try:
+                for chunk in [data] if isinstance(data, bytes) else _chunks(data):
+                    digest.update(chunk)
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+                self._adopt(Path(file.name), digest.hexdigest())
+            except BaseException:
+                Path(file.name).unlink(missing_ok=True)
+                raise
+        return digest.hexdigest()
+
+    def _adopt(self, file: Path, digest: str) -> None:
+        target = self._place(digest)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        file.replace(target)
+
+    def _place(self, digest: str) -> Path:
+        if not DIGEST.fullmatch(digest):
+            raise Invalid(f"{digest!r} is not a sha256 in lower-case hexadecimal digits")
+        return self.root / digest[:2] / digest[2:4] / digest
+
+    def exists(self, digest: str) -> bool:
+        """Whether the bytes of this digest are here."""
+        return self._place(digest).is_file()
+
+    def path(self, digest: str) -> Path:
+        """The file with the bytes of this digest; raise NotFound where there is none."""
+        path = self._place(digest)
+        if not path.is_file():
+            raise NotFound(f"no artifact {digest} is stored here")
+        return path
+
+
+def _chunks(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        while chunk := file.read(CHUNK):
+            yield chunk

@@ -1,0 +1,104 @@
+"""Every error that a caller may see; `service.api` turns each into problem+json."""
+
+from typing import Any
+
+
+class UnitAtlasError(Exception):
+    """An error with a status, a title and, where a field is at fault, a JSON pointer to it."""
+
+    status = 500
+    slug = "internal"
+    title = "Something went wrong here"
+
+    def __init__(self, detail: str, pointer: str | None = None, errors: list[dict[str, str]] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = errors or ([{"pointer": pointer, "detail": detail}] if pointer is not None else [])
+
+    def problem(self) -> dict[str, Any]:
+        """The error as an RFC 9457 problem."""
+        return {
+            "type": f"/problems/{self.slug}",
+            "title": self.title,
+            "status": self.status,
+            "detail": self.detail,
+            "errors": self.errors,
+        }
+
+
+class InvalidSetting(UnitAtlasError):
+    """A UNITATLAS_* variable does not parse."""
+
+    slug, title = "invalid-setting", "A setting is not valid"
+
+
+class BadRequest(UnitAtlasError):
+    """The request cannot be read."""
+
+    status, slug, title = 400, "bad-request", "The request cannot be read"
+
+
+class InvalidCursor(BadRequest):
+    """A cursor is damaged or belongs to another query."""
+
+    slug, title = "invalid-cursor", "The cursor does not belong to this query"
+
+
+class Unauthorized(UnitAtlasError):
+    """No valid key came with the request."""
+
+    status, slug, title = 401, "unauthorized", "A valid key is needed"
+
+
+class Forbidden(UnitAtlasError):
+    """The key's scopes do not cover the request."""
+
+    status, slug, title = 403, "forbidden", "The key does not allow this"
+
+
+class NotFound(UnitAtlasError):
+    """Nothing of this name is in the caller's team."""
+
+    status, slug, title = 404, "not-found", "There is no such thing here"
+
+
+class Conflict(UnitAtlasError):
+    """The request contradicts the state of things."""
+
+    status, slug, title = 409, "conflict", "The request contradicts the present state"
+
+
+class TooLarge(UnitAtlasError):
+    """A body, file or image is over its limit."""
+
+    status, slug, title = 413, "too-large", "Too large"
+
+
+class Invalid(UnitAtlasError):
+    """A value is well-formed and still not usable."""
+
+    status, slug, title = 422, "invalid", "A value is not valid"
+
+
+class TooMany(UnitAtlasError):
+    """A quota is used up."""
+
+    status, slug, title = 429, "quota", "The team's quota is used up"
+
+
+class Unavailable(UnitAtlasError):
+    """Something that the request needs is not there at the moment."""
+
+    status, slug, title = 503, "unavailable", "Not available at the moment"
+
+
+class WorkerLost(UnitAtlasError):
+    """The process that worked on a shard disappeared too often."""
+
+    slug, title = "worker-lost", "The workers of this job disappeared"
+
+
+class DeadlinePassed(UnitAtlasError):
+    """The job's deadline passed before it was done."""
+
+    slug, title = "deadline-passed", "The deadline passed"

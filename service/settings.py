@@ -1,0 +1,89 @@
+"""Every setting of the service and its workers, read once from UNITATLAS_* variables."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from service.errors import InvalidSetting
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a process needs to know of the world it runs in; the defaults run everything on one machine."""
+
+    data_dir: Path = Path(".unitatlas")
+    """Where the embedded database, broker, artifacts and scratch space lie."""
+    database_url: str = ""
+    """SQLAlchemy address; empty means SQLite in `data_dir`."""
+    broker_url: str = ""
+    """Celery address; empty means the file-system broker in `data_dir`."""
+    import_dir: Path | None = None
+    """The only directory that a dataset's `path` may lie in; None refuses every path."""
+    host: str = "127.0.0.1"
+    port: int = 8000
+    device: str = "auto"
+    """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    threads: int = 0
+    """Threads that torch may use in a worker; 0 leaves it to torch."""
+    lease_seconds: float = 60.0
+    """How long a claimed shard is a worker's own without a heartbeat."""
+    grace_seconds: float = 15.0
+    """How long a cancelled shard may take to stop by itself before its process is ended."""
+    retry_seconds: float = 5.0
+    """Pause before a lost shard is tried again; doubled with each attempt."""
+    max_attempts: int = 3
+    """How often one shard is tried before its job fails."""
+    relay_seconds: float = 1.0
+    """Pause between two rounds of the relay."""
+    wait_seconds: float = 30.0
+    """How long a registration or a long poll is answered synchronously at the most."""
+    max_artifact_bytes: int = 8 * 2**30
+    """Largest artifact that is taken."""
+    max_body_bytes: int = 2 * 2**20
+    """Largest JSON body that is taken."""
+    max_image_pixels: int = 64 * 10**6
+    """Largest image that is decoded."""
+    max_queued_jobs: int = 1000
+    """Unfinished jobs that one team may have."""
+    max_streams: int = 8
+    """Event streams that one API process serves at a time."""
+    scratch_bytes: int = 50 * 2**30
+    """Scratch space that one job may fill."""
+
+    @property
+    def sqlalchemy_url(self) -> str:
+        """The address of the database, the embedded one where none is named."""
+        return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'unitatlas.sqlite3'}"
+
+    @property
+    def artifact_dir(self) -> Path:
+        """Where artifacts lie."""
+        return self.data_dir.absolute() / "artifacts"
+
+    @property
+    def scratch_dir(self) -> Path:
+        """Where jobs keep what only they need; shared by all workers."""
+        return self.data_dir.absolute() / "scratch"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":
+        """Read UNITATLAS_* variables; raise InvalidSetting for a value that does not parse."""
+        variables = os.environ if environment is None else environment
+        given: dict[str, Any] = {}
+        for setting in fields(cls):
+            name = f"UNITATLAS_{setting.name.upper()}"
+            if variables.get(name):
+                given[setting.name] = _parse(name, variables[name], setting.type)
+        return cls(**given)
+
+
+def _parse(name: str, text: str, kind: object) -> object:
+    if kind in (Path, Path | None):
+        return Path(text)
+    assert isinstance(kind, type)
+    try:
+        return kind(text)
+    except ValueError:
+        raise InvalidSetting(f"{name}={text!r} is not of type {kind.__name__}") from None

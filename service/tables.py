@@ -1,0 +1,10 @@
+"""All tables in one import, for migrations and for tests that create a schema."""
+
+from service.access import tables as access
+from service.artifacts import tables as artifacts
+from service.catalog import tables as catalog
+from service.database import Table
+from service.jobs import tables as jobs
+from service.results import tables as results
+
+__all__ = ["Table", "access", "artifacts", "catalog", "jobs", "results"]
