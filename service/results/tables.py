@@ -44,7 +44,7 @@ class Unit(Table):
     __tablename__ = "units"
     __table_args__ = (
         sa.UniqueConstraint("dissection_id", "index"),
-        sa.Index(None, "dissection_id", sa.desc("iou"), sa.desc("id")),
+        sa.Index(None, "dissection_id", "iou", "id"),  # read backwards for the best first
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
@@ -74,8 +74,8 @@ class UnitLabel(Table):
         sa.Index(
             "ix_unit_labels_search",
             "concept_id",
-            sa.desc("iou"),
-            sa.desc("unit_id"),
+            "iou",
+            "unit_id",
             sqlite_where=sa.text("current"),
             postgresql_where=sa.text("current"),
         ),

@@ -1,0 +1,124 @@
+"""Fixtures for every test: fresh databases of both kinds, brokers of both kinds, the application and its client."""
+
+import uuid
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import redis
+import sqlalchemy as sa
+from alembic import command
+from flask import Flask
+from flask.testing import FlaskClient
+
+from service.database import Sessions, make_engine, make_sessions
+from service.migrations import alembic_config
+from service.settings import Settings
+from tests import servers
+
+
+@pytest.fixture(scope="session")
+def postgres_template() -> Iterator[str]:
+    """A migrated database that each test copies, which is faster than migrating anew."""
+    name = f"unitatlas_template_{uuid.uuid4().hex[:12]}"
+    engine = make_engine(Settings(database_url=servers.create_database(name)))
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+    engine.dispose()
+    yield name
+    servers.drop_database(name)
+
+
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A migrated SQLite file that each test copies."""
+    settings = Settings(data_dir=tmp_path_factory.mktemp("template"))
+    engine = make_engine(settings)
+    with engine.begin() as connection:
+        command.upgrade(alembic_config(connection), "head")
+    engine.dispose()
+    return settings.data_dir / "unitatlas.sqlite3"
+
+
+@pytest.fixture
+def sqlite_settings(tmp_path: Path, sqlite_template: Path) -> Settings:
+    """Settings with a fresh SQLite database and the file-system broker."""
+    data_dir = tmp_path / "data"
+    data_dir.mkdir()
+    (data_dir / "unitatlas.sqlite3").write_bytes(sqlite_template.read_bytes())
+    imports = tmp_path / "import"
+    imports.mkdir()
+    return Settings(data_dir=data_dir, import_dir=imports)
+
+
+@pytest.fixture
+def postgres_settings(sqlite_settings: Settings, postgres_template: str) -> Iterator[Settings]:
+    """Settings with a fresh PostgreSQL database and the file-system broker."""
+    name = f"unitatlas_{uuid.uuid4().hex[:12]}"
+    url = servers.create_database(name, postgres_template)
+    yield replace(sqlite_settings, database_url=url)
+    servers.drop_database(name)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def settings(request: pytest.FixtureRequest) -> Settings:
+    """Settings with a fresh database, once of each kind."""
+    name = {"sqlite": "sqlite_settings", "postgresql": "postgres_settings"}[request.param]
+    found: Settings = request.getfixturevalue(name)
+    return found
+
+
+@pytest.fixture
+def redis_broker() -> Iterator[str]:
+    """Address of an empty Redis database of the test's own."""
+    client = redis.Redis.from_url(servers.redis_url())
+    number = next(n for n in range(1, 16) if not client.exists(f"unitatlas-test-{n}") and _claim(client, n))
+    url = f"{servers.redis_url()}/{number}"
+    redis.Redis.from_url(url).flushdb()
+    yield url
+    redis.Redis.from_url(url).flushdb()
+    client.delete(f"unitatlas-test-{number}")
+    client.close()
+
+
+def _claim(client: redis.Redis, number: int) -> bool:
+    return bool(client.set(f"unitatlas-test-{number}", 1, nx=True, ex=900))
+
+
+@pytest.fixture(params=["filesystem", "redis"])
+def broker_settings(request: pytest.FixtureRequest, settings: Settings) -> Settings:
+    """The settings with each broker in turn."""
+    if request.param == "filesystem":
+        return settings
+    return replace(settings, broker_url=request.getfixturevalue("redis_broker"))
+
+
+@pytest.fixture
+def engine(settings: Settings) -> Iterator[sa.Engine]:
+    """An engine on the fresh database."""
+    engine = make_engine(settings)
+    yield engine
+    engine.dispose()
+
+
+@pytest.fixture
+def sessions(engine: sa.Engine) -> Sessions:
+    """Sessions on the fresh database."""
+    return make_sessions(engine)
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    """The application on the fresh database."""
+    from service import create_app
+
+    app = create_app(settings)
+    app.testing = True
+    return app
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """A client on a loopback address, without a key."""
+    return app.test_client()
