@@ -21,7 +21,7 @@ class LayerDissection(Table):
             "uq_layer_dissections_current",
             "layer_id",
             unique=True,
-            sqlite_where=sa.text("current"),
+            sqlite_where=sa.text("current = 1"),
             postgresql_where=sa.text("current"),
         ),
     )
@@ -45,10 +45,29 @@ class Unit(Table):
     __table_args__ = (
         sa.UniqueConstraint("dissection_id", "index"),
         sa.Index(None, "dissection_id", "iou", "id"),  # read backwards for the best first
+        sa.Index(
+            "ix_units_search",
+            "team_id",
+            "iou",
+            "id",
+            sqlite_where=sa.text("current = 1"),
+            postgresql_where=sa.text("current"),
+        ),
+        sa.Index(
+            "ix_units_labelled",
+            "concept_id",
+            "iou",
+            "id",
+            sqlite_where=sa.text("current = 1"),
+            postgresql_where=sa.text("current"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     dissection_id: Mapped[int] = mapped_column(sa.ForeignKey("layer_dissections.id"))
+    team_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("teams.id"))
+    current: Mapped[bool]
+    """As in layer_dissections; team and this are repeated here so that one index answers a search."""
     index: Mapped[int]
     threshold: Mapped[float]
     active: Mapped[int] = mapped_column(sa.BigInteger)
@@ -76,9 +95,10 @@ class UnitLabel(Table):
             "concept_id",
             "iou",
             "unit_id",
-            sqlite_where=sa.text("current"),
+            sqlite_where=sa.text("current = 1"),
             postgresql_where=sa.text("current"),
         ),
+        sa.Index(None, "dissection_id", "concept_id", "iou", "unit_id"),
     )
 
     unit_id: Mapped[int] = mapped_column(sa.ForeignKey("units.id"), primary_key=True)
@@ -88,5 +108,7 @@ class UnitLabel(Table):
     iou: Mapped[float]
     intersection: Mapped[int] = mapped_column(sa.BigInteger)
     union: Mapped[int] = mapped_column(sa.BigInteger)
+    dissection_id: Mapped[int] = mapped_column(BigId)
+    """The unit's; without a foreign key of its own, because each one slows inserts and the unit has it already."""
     current: Mapped[bool]
-    """As in layer_dissections, repeated here so that one index answers a search."""
+    """As in layer_dissections; both are repeated here so that one index answers a search."""
