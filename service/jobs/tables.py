@@ -11,6 +11,7 @@ from service.database import Table, new_id
 
 JOB_STATES = ("queued", "running", "cancelling", "canceled", "succeeded", "failed", "expired")
 ACTIVE_STATES = ("queued", "running", "cancelling")
+TERMINAL_STATES = ("canceled", "succeeded", "failed", "expired")
 SHARD_STATES = ("queued", "running", "done", "failed", "canceled")
 
 FIRST_STAGE = "prepare"
