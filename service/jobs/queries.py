@@ -1,0 +1,236 @@
+"""All SQL on jobs, their stages, shards and events; the runner changes a job's state through this module too.
+
+Whoever changes a job locks its row first and touches its shards after, so that no two wait for each other.
+"""
+
+import time
+import uuid
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from service.catalog.tables import Dataset, Model
+from service.database import Sessions, now, reading
+from service.errors import Conflict, Invalid, NotFound
+from service.jobs.tables import (
+    ACTIVE_STATES,
+    TERMINAL_STATES,
+    Event,
+    IdempotentReply,
+    Job,
+    Shard,
+    Stage,
+    Worker,
+)
+from service.pagination import Page, PageRequest, paginate
+
+SHARED_STATES = ("queued", "running", "succeeded")
+"""States in which a job answers for later requests for the same work."""
+REPLY_LIFETIME = timedelta(hours=24)
+WORKER_LIFETIME = timedelta(seconds=30)
+POLL_SECONDS = 0.25
+
+
+class Idempotency(NamedTuple):
+    """The key that a client gave its request, and the digest of what it asked for."""
+
+    key: str
+    request_digest: str
+
+
+class Reply(NamedTuple):
+    """The job that answers a submission, and the HTTP status that goes with it."""
+
+    job: Job
+    status: int
+
+
+def lock_job(session: Session, job: Job) -> None:
+    """Lock the job's row until the transaction ends and read what others have changed meanwhile."""
+    session.flush()
+    session.refresh(job, with_for_update=True)
+
+
+def record_event(session: Session, job: Job, type: str, data: Mapping[str, Any] | None = None) -> Event:
+    """Append to the job's events under the lock of its row, and raise its version."""
+    lock_job(session, job)
+    last = session.scalar(sa.select(sa.func.max(Event.sequence)).where(Event.job_id == job.id)) or 0
+    job.version += 1
+    event = Event(job_id=job.id, sequence=last + 1, type=type, data=dict(data or {}), at=now(session))
+    session.add(event)
+    return event
+
+
+def finish_job(
+    session: Session,
+    job: Job,
+    state: str,
+    error: Mapping[str, Any] | None = None,
+    summary: Mapping[str, Any] | None = None,
+) -> None:
+    """End the job in a terminal state and take back its unfinished shards; a job that has ended stays as it is."""
+    lock_job(session, job)
+    if job.state in TERMINAL_STATES:
+        return
+    job.state, job.finished_at = state, now(session)
+    job.error = None if error is None else dict(error)
+    job.summary = None if summary is None else dict(summary)
+    _take_back(session, job, ("queued", "running"))
+    record_event(session, job, state, {"error": job.error} if job.error else {})
+
+
+def _take_back(session: Session, job: Job, states: Sequence[str]) -> None:
+    session.execute(sa.update(Shard).where(Shard.job_id == job.id, Shard.state.in_(states)).values(state="canceled"))
+
+
+def find_shared(session: Session, team_id: uuid.UUID, fingerprint: str) -> Job | None:
+    """The team's job that answers for all requests of this fingerprint, None where there is none."""
+    return session.scalar(
+        sa.select(Job).where(
+            Job.team_id == team_id, Job.fingerprint == fingerprint, Job.shared, Job.state.in_(SHARED_STATES)
+        )
+    )
+
+
+def find_reply(session: Session, team_id: uuid.UUID, idempotency: Idempotency) -> Reply | None:
+    """The reply that this key was given in the last day; raise Invalid where the request was another one."""
+    found = session.get(IdempotentReply, (team_id, idempotency.key))
+    if found is None:
+        return None
+    if found.created_at < now(session) - REPLY_LIFETIME:
+        session.delete(found)
+        session.flush()
+        return None
+    if found.request_digest != idempotency.request_digest:
+        raise Invalid(
+            "this Idempotency-Key came with another request before; use a new key for a new request",
+            pointer="header:Idempotency-Key",
+        )
+    return Reply(session.get_one(Job, found.job_id), found.status)
+
+
+def count_unfinished(session: Session, team_id: uuid.UUID) -> int:
+    """How many jobs of the team have not ended."""
+    return session.scalars(sa.select(sa.func.count()).where(Job.team_id == team_id, Job.state.in_(ACTIVE_STATES))).one()
+
+
+def queued_shards(session: Session, job: Job) -> list[uuid.UUID]:
+    """Ids of the job's shards that wait for a worker: what is to be published after the commit."""
+    return list(session.scalars(sa.select(Shard.id).where(Shard.job_id == job.id, Shard.state == "queued")))
+
+
+def find_job(session: Session, team_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """The team's job; raise NotFound where it has none of this id."""
+    job = session.scalar(sa.select(Job).where(Job.team_id == team_id, Job.id == job_id))
+    if job is None:
+        raise NotFound(f"there is no job {job_id} here; GET /v1/jobs lists the team's jobs")
+    return job
+
+
+def list_jobs(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The team's jobs, newest first, that fit the page's filters."""
+    statement = sa.select(Job).where(Job.team_id == team_id, *_filters(page.filters))
+    return paginate(session, statement, [Job.id], page, descending=True)
+
+
+def _filters(given: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
+    filters = [getattr(Job, name) == given[name] for name in ("kind", "state") if given.get(name)]
+    if given.get("model"):
+        filters.append(Job.model_id.in_(sa.select(Model.id).where(Model.name == given["model"])))
+    if given.get("label"):
+        name, _, value = given["label"].partition(":")
+        filters.append(Job.labels[name].as_string() == value)
+    return filters
+
+
+def subject_names(session: Session, jobs: Sequence[Job]) -> dict[uuid.UUID, str]:
+    """Names of the models and datasets that the jobs are about, by id."""
+    names: dict[uuid.UUID, str] = {}
+    for table, ids in ((Model, {job.model_id for job in jobs}), (Dataset, {job.dataset_id for job in jobs})):
+        names |= dict(session.execute(sa.select(table.id, table.name).where(table.id.in_(ids - {None}))).tuples())
+    return names
+
+
+def wait_for(sessions: Sessions, job_id: uuid.UUID, seconds: float, version: int | None = None) -> Job:
+    """The job when it has ended, when its version is not `version`, or when the time is over; no session stays open."""
+    end = time.monotonic() + seconds
+    while True:
+        with reading(sessions) as session:
+            job = session.get_one(Job, job_id)
+        changed = version is not None and job.version != version
+        if changed or job.state in TERMINAL_STATES or time.monotonic() >= end:
+            return job
+        time.sleep(min(POLL_SECONDS, max(0.0, end - time.monotonic())))
+
+
+def list_events(session: Session, job_id: uuid.UUID, after: int, limit: int) -> list[Event]:
+    """The job's events beyond a sequence number, in order."""
+    statement = sa.select(Event).where(Event.job_id == job_id, Event.sequence > after)
+    return list(session.scalars(statement.order_by(Event.sequence).limit(limit)))
+
+
+def cancel(session: Session, job: Job) -> None:
+    """Ask for the job's end: at once where no worker is at it, else as soon as its workers stop."""
+    lock_job(session, job)
+    if job.state not in ("queued", "running"):
+        return
+    job.cancel_requested_at = now(session)
+    _take_back(session, job, ("queued",))
+    if _count_running(session, job):
+        job.state = "cancelling"
+        record_event(session, job, "cancelling")
+    else:
+        finish_job(session, job, "canceled")
+
+
+def _count_running(session: Session, job: Job) -> int:
+    running = sa.select(sa.func.count()).where(Shard.job_id == job.id, Shard.state == "running")
+    return session.scalars(running).one()
+
+
+def retry(session: Session, job: Job) -> None:
+    """Queue an ended job again, with the shards that are missing; raise Conflict where there is nothing to retry."""
+    lock_job(session, job)
+    if job.state not in ("failed", "canceled", "expired"):
+        raise Conflict(f"the job is {job.state}; only a failed, canceled or expired job can be tried again")
+    time = now(session)
+    if job.deadline_at:
+        job.deadline_at = time + (job.deadline_at - job.created_at)
+    job.state, job.attempt, job.error = "queued", job.attempt + 1, None
+    job.started_at = job.cancel_requested_at = job.finished_at = None
+    _flush_shared(session, job)
+    session.execute(
+        sa.update(Shard)
+        .where(Shard.job_id == job.id, Shard.state != "done")
+        .values(state="queued", lease_owner=None, lease_until=None, not_before=time, published_at=time, error=None)
+    )
+    record_event(session, job, "queued", {"attempt": job.attempt})
+
+
+def _flush_shared(session: Session, job: Job) -> None:
+    try:
+        session.flush()
+    except IntegrityError:
+        raise Conflict(
+            "a newer job for the same work is queued, running or has succeeded; GET /v1/jobs lists it"
+        ) from None
+
+
+def count_workers(session: Session) -> int:
+    """How many workers were seen lately."""
+    return session.scalars(sa.select(sa.func.count()).where(Worker.seen_at > now(session) - WORKER_LIFETIME)).one()
+
+
+def seconds_per_image(session: Session, team_id: uuid.UUID, model_id: uuid.UUID) -> float | None:
+    """Seconds an image took in the team's shards with this model so far, None before the first."""
+    seconds, images = session.execute(
+        sa.select(sa.func.sum(Shard.seconds), sa.func.sum(Shard.weight))
+        .join(Stage, sa.and_(Stage.job_id == Shard.job_id, Stage.position == Shard.stage_position))
+        .join(Job, Job.id == Shard.job_id)
+        .where(Job.team_id == team_id, Job.model_id == model_id, Stage.unit == "images", Shard.seconds.is_not(None))
+    ).one()
+    return seconds / images if images else None
