@@ -1,0 +1,23 @@
+"""Unit Atlas from Python: find out what each hidden unit of a vision network does."""
+
+from unitatlas.client import Client
+from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.jobs import Job
+from unitatlas.types import Class, Concept, Dataset, Estimate, Label, Layer, Model, Unit, UnitDetails
+
+__all__ = [
+    "Class",
+    "Client",
+    "Concept",
+    "Dataset",
+    "Estimate",
+    "Job",
+    "JobFailed",
+    "Label",
+    "Layer",
+    "Model",
+    "Problem",
+    "ServiceUnreachable",
+    "Unit",
+    "UnitDetails",
+]

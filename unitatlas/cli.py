@@ -1,0 +1,43 @@
+"""The command line `unitatlas`."""
+
+import sys
+
+import click
+
+from unitatlas.client import Client
+from unitatlas.commands import catalog, jobs, local, results
+from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.up import Failing
+
+EXPECTED = (Problem, ServiceUnreachable, JobFailed, TimeoutError, Failing)
+
+
+def main() -> None:
+    """Run the command line; what the service refuses is one message, not a traceback."""
+    try:
+        cli()
+    except EXPECTED as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)
+
+
+@click.group()
+@click.option("--url", envvar="UNITATLAS_URL", help="Address of the service.")
+@click.option("--key", envvar="UNITATLAS_KEY", help="API key.")
+@click.pass_context
+def cli(context: click.Context, url: str | None, key: str | None) -> None:
+    """Find out what each hidden unit of a vision network does."""
+    context.obj = Client(url, key)
+
+
+for command in (
+    catalog.models,
+    catalog.datasets,
+    jobs.jobs,
+    results.units,
+    results.list_concepts,
+    local.start,
+    local.keys,
+    local.demonstrate,
+):
+    cli.add_command(command)

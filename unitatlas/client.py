@@ -1,0 +1,200 @@
+"""The service as Python calls."""
+
+import hashlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import quote
+
+import httpx
+
+from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.jobs import Job
+from unitatlas.transport import TRIES, Transport
+from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
+
+DEFAULT_URL = "http://127.0.0.1:8000"
+CHUNK = 1 << 20
+
+
+class Client:
+    """A connection to one Unit Atlas service, for one team.
+
+    The address and the key default to `UNITATLAS_URL` and `UNITATLAS_KEY`.
+
+    >>> client = Client()
+    >>> job = client.dissect("scenes", "validation", layers=["features.12"])
+    >>> job.wait()
+    >>> for unit in client.units(concept="tree", min_iou=0.04):
+    ...     print(unit.layer, unit.unit, unit.match.iou)
+    """
+
+    def __init__(self, url: str | None = None, key: str | None = None, timeout: float = 60.0) -> None:
+        url = url or os.environ.get("UNITATLAS_URL") or DEFAULT_URL
+        self._transport = Transport(url, key or os.environ.get("UNITATLAS_KEY"), timeout)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._transport.close()
+
+    def ready(self) -> bool:
+        """Whether the service could run a job now: database, broker and a worker are there."""
+        try:
+            return bool(self._transport.request("GET", "/readyz", tries=1))
+        except (Problem, ServiceUnreachable):
+            return False
+
+    # models and datasets
+
+    def register_model(
+        self,
+        name: str,
+        source: str,
+        *,
+        kind: str = "classifier",
+        weights: dict[str, Any] | None = None,
+        input: dict[str, Any] | None = None,
+        classes: list[str] | None = None,
+    ) -> Model:
+        """Register a network and return it once a worker has loaded it and listed its layers."""
+        body = {"name": name, "kind": kind, "source": source, "weights": weights or {}}
+        body |= {key: value for key, value in (("input", input), ("classes", classes)) if value is not None}
+        self._register("/v1/models", body)
+        return self.model(name)
+
+    def models(self) -> Iterator[Model]:
+        """All models of the team, by name."""
+        return map(Model.from_json, self._transport.pages("/v1/models"))
+
+    def model(self, name: str) -> Model:
+        """One model."""
+        return Model.from_json(self._transport.get(f"/v1/models/{quote(name)}"))
+
+    def layers(self, model: str) -> list[Layer]:
+        """The layers of a model that can be dissected, in the order of the forward pass."""
+        return [Layer.from_json(layer) for layer in self._transport.get(f"/v1/models/{quote(model)}/layers")["data"]]
+
+    def register_dataset(self, name: str, format: str, location: dict[str, Any], *, grid: int | None = None) -> Dataset:
+        """Register images and return them once a worker has checked them."""
+        body = {"name": name, "format": format, "location": location}
+        self._register("/v1/datasets", body | ({} if grid is None else {"grid": grid}))
+        return self.dataset(name)
+
+    def datasets(self) -> Iterator[Dataset]:
+        """All datasets of the team, by name."""
+        return map(Dataset.from_json, self._transport.pages("/v1/datasets"))
+
+    def dataset(self, name: str) -> Dataset:
+        """One dataset."""
+        return Dataset.from_json(self._transport.get(f"/v1/datasets/{quote(name)}"))
+
+    def _register(self, path: str, body: dict[str, Any]) -> None:
+        response = self._transport.post(path, body)
+        if response.status_code == httpx.codes.ACCEPTED:  # no worker has come to it yet
+            try:
+                Job(self._transport, response.json()).wait()
+            except JobFailed as failure:
+                raise failure.problem or failure from None
+
+    # jobs
+
+    def dissect(self, model: str, dataset: str, layers: list[str], **params: Any) -> Job:
+        """Start a dissection: what does each unit of these layers detect?"""
+        return self.submit("dissection", model, dataset, layers=layers, **params)
+
+    def submit(self, kind: str, model: str, dataset: str, **params: Any) -> Job:
+        """Start a job of any kind; the same work asked for before is answered by the job that did it."""
+        body = {"kind": kind, "model": model, "dataset": dataset, **params}
+        return Job(self._transport, self._transport.post("/v1/jobs", body).json())
+
+    def estimate(self, kind: str, model: str, dataset: str, **params: Any) -> Estimate:
+        """What a job would cost; nothing is started."""
+        body = {"kind": kind, "model": model, "dataset": dataset, **params}
+        return Estimate.from_json(self._transport.request("POST", "/v1/jobs:estimate", json=body).json())
+
+    def jobs(self, **filters: Any) -> Iterator[Job]:
+        """Jobs, newest first; filters are kind, model and state."""
+        return (Job(self._transport, data) for data in self._transport.pages("/v1/jobs", **filters))
+
+    def job(self, id: str) -> Job:
+        """One job."""
+        return Job(self._transport, self._transport.get(f"/v1/jobs/{quote(id)}"))
+
+    # what was found
+
+    def units(self, **filters: Any) -> Iterator[Unit]:
+        """Units, best match first; filters are those of `GET /v1/units` (concept, category, model, layer, ...)."""
+        return map(Unit.from_json, self._transport.pages("/v1/units", **filters))
+
+    def unit(self, model: str, layer: str, unit: int) -> UnitDetails:
+        """All that is known of one unit."""
+        return UnitDetails.from_json(
+            self._transport.get(f"/v1/models/{quote(model)}/layers/{quote(layer)}/units/{unit}")
+        )
+
+    def concepts(self, **filters: Any) -> Iterator[Concept]:
+        """Concepts with how many units were found for each; filters are category and q."""
+        return map(Concept.from_json, self._transport.pages("/v1/concepts", **filters))
+
+    def classes(self, **filters: Any) -> Iterator[Class]:
+        """Classes of the team's models; filters are model and q."""
+        return map(Class.from_json, self._transport.pages("/v1/classes", **filters))
+
+    # artifacts
+
+    def upload(self, path: str | Path, media_type: str = "application/octet-stream") -> str:
+        """Upload a file, each try from where the one before broke off, and return its digest."""
+        path = Path(path)
+        digest, size = _sha256(path), path.stat().st_size
+        address = f"/v1/artifacts/{digest}"
+        for tries_left in reversed(range(TRIES)):
+            start = self._uploaded(address)
+            if start == size:
+                return digest
+            try:
+                self._send(path, start, size, address, media_type)
+            except ServiceUnreachable:
+                if not tries_left:
+                    raise
+        return digest
+
+    def _send(self, path: Path, start: int, size: int, address: str, media_type: str) -> None:
+        headers = {"Content-Type": media_type, "Content-Length": str(size - start)}
+        if start:
+            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
+        self._transport.request("PUT", address, tries=1, content=_chunks(path, start), headers=headers)
+
+    def _uploaded(self, address: str) -> int:
+        """How many bytes of an artifact the service has already."""
+        try:
+            return int(self._transport.request("HEAD", address).headers["Content-Length"])
+        except Problem as problem:
+            return int(problem.headers.get("Upload-Offset", 0))
+
+    def download(self, digest: str, path: str | Path) -> Path:
+        """Write an artifact to a file and return its path."""
+        path = Path(path)
+        path.write_bytes(self._transport.request("GET", f"/v1/artifacts/{digest}").content)
+        return path
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _chunks(path: Path, start: int) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        file.seek(start)
+        while chunk := file.read(CHUNK):
+            yield chunk

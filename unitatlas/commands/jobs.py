@@ -1,0 +1,127 @@
+"""`unitatlas jobs`."""
+
+import json
+from collections.abc import Sequence
+from itertools import islice
+
+import click
+
+from unitatlas.client import Client
+from unitatlas.jobs import Job
+from unitatlas.output import as_json, follow, limited, print_rows, show_json, show_table
+
+
+@click.group()
+def jobs() -> None:
+    """Jobs: submit, follow, cancel, retry."""
+
+
+def job_row(job: Job) -> Sequence[object]:
+    """A job as a row of a table."""
+    progress = job.progress
+    where = f"{progress['done']}/{progress['total']} {progress['unit']}"
+    return job.id, job.kind, job.state, job.raw["model"], job.raw["dataset"], where, job.raw["created_at"]
+
+
+JOB_COLUMNS = ["id", "kind", "state", "model", "dataset", "progress", "created"]
+
+
+@jobs.command("list")
+@click.option("--kind")
+@click.option("--model")
+@click.option("--state")
+@limited
+@as_json
+@click.pass_obj
+def list_jobs(
+    client: Client, kind: str | None, model: str | None, state: str | None, limit: int, as_json: bool
+) -> None:
+    """List the jobs, newest first."""
+    found = islice(client.jobs(kind=kind, model=model, state=state), limit)
+    print_rows([*found], JOB_COLUMNS, as_json, job_row)
+
+
+@jobs.command("dissect")
+@click.argument("model")
+@click.argument("dataset")
+@click.argument("layers", nargs=-1, required=True)
+@click.option("--params", default="{}", help="Further parameters, as JSON.")
+@click.option("--estimate", is_flag=True, help="Say what it would cost and start nothing.")
+@click.option("--wait/--no-wait", default=True, show_default=True, help="Show progress until the job is finished.")
+@as_json
+@click.pass_obj
+def dissect(
+    client: Client,
+    model: str,
+    dataset: str,
+    layers: Sequence[str],
+    params: str,
+    estimate: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Dissect layers of a model: `jobs dissect MODEL DATASET LAYER...`."""
+    body = {"layers": list(layers), **json.loads(params)}
+    if estimate:
+        show_json(client.estimate("dissection", model, dataset, **body).raw)
+        return
+    job = client.submit("dissection", model, dataset, **body)
+    if wait:
+        follow(job, quiet=as_json)
+    print_rows([job], JOB_COLUMNS, as_json, job_row)
+
+
+@jobs.command("show")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def show_job(client: Client, id: str, as_json: bool) -> None:
+    """Show one job."""
+    print_rows([client.job(id)], JOB_COLUMNS, as_json, job_row)
+
+
+@jobs.command("watch")
+@click.argument("id")
+@click.pass_obj
+def watch_job(client: Client, id: str) -> None:
+    """Show a job's progress until it is finished."""
+    follow(client.job(id))
+
+
+@jobs.command("summary")
+@click.argument("id")
+@click.pass_obj
+def show_summary(client: Client, id: str) -> None:
+    """Print a job's figures as JSON."""
+    show_json(client.job(id).summary())
+
+
+@jobs.command("events")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def show_events(client: Client, id: str, as_json: bool) -> None:
+    """Show what happened to a job."""
+    events = [*client.job(id).events()]
+    if as_json:
+        show_json(events)
+    else:
+        show_table(["at", "type", "data"], ((e["at"], e["type"], json.dumps(e["data"])) for e in events))
+
+
+@jobs.command("cancel")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def cancel_job(client: Client, id: str, as_json: bool) -> None:
+    """Stop a job."""
+    print_rows([client.job(id).cancel()], JOB_COLUMNS, as_json, job_row)
+
+
+@jobs.command("retry")
+@click.argument("id")
+@as_json
+@click.pass_obj
+def retry_job(client: Client, id: str, as_json: bool) -> None:
+    """Go on with what a failed or cancelled job is missing."""
+    print_rows([client.job(id).retry()], JOB_COLUMNS, as_json, job_row)

@@ -1,0 +1,70 @@
+"""`unitatlas units` and `unitatlas concepts`."""
+
+from collections.abc import Sequence
+from itertools import islice
+
+import click
+
+from unitatlas.client import Client
+from unitatlas.output import as_json, cell, console, limited, print_rows, show_json, show_table
+from unitatlas.types import Unit
+
+
+@click.group()
+def units() -> None:
+    """Units: search by concept, show one."""
+
+
+def unit_row(unit: Unit) -> Sequence[object]:
+    """A unit as a row of a table: what was asked for, else its label."""
+    label = unit.match or unit.label
+    name = "-" if label is None else f"{label.concept} ({label.category})"
+    return unit.model, unit.layer, unit.unit, name, 0.0 if label is None else label.iou
+
+
+@units.command("list")
+@click.option("--concept", help="What the units shall detect.")
+@click.option("--category", help="Category of the concept.")
+@click.option("--model")
+@click.option("--layer")
+@click.option("--job", help="Only what this job found.")
+@click.option("--min-iou", type=float)
+@click.option("--detectors", is_flag=True, default=None, help="Only units above the cut-off.")
+@click.option("--sort")
+@limited
+@as_json
+@click.pass_obj
+def list_units(client: Client, limit: int, as_json: bool, **filters: object) -> None:
+    """List units, best match first, e.g. `units list --concept tree`."""
+    found = [*islice(client.units(**filters, limit=min(limit, 200)), limit)]
+    print_rows(found, ["model", "layer", "unit", "concept", "IoU"], as_json, unit_row)
+
+
+@units.command("show")
+@click.argument("model")
+@click.argument("layer")
+@click.argument("unit", type=int)
+@as_json
+@click.pass_obj
+def show_unit(client: Client, model: str, layer: str, unit: int, as_json: bool) -> None:
+    """Show all that is known of one unit."""
+    details = client.unit(model, layer, unit)
+    if as_json:
+        show_json(details.raw)
+        return
+    console.print(f"{model} {layer} unit {unit}, threshold {cell(details.threshold)}")
+    labels = ((label.concept, label.category, label.iou, label.detector) for label in details.labels)
+    show_table(["concept", "category", "IoU", "detector"], labels)
+
+
+@click.command("concepts")
+@click.option("--category")
+@click.option("--q", help="Part of the name.")
+@limited
+@as_json
+@click.pass_obj
+def list_concepts(client: Client, category: str | None, q: str | None, limit: int, as_json: bool) -> None:
+    """List concepts with how many units were found for each."""
+    found = [*islice(client.concepts(category=category, q=q), limit)]
+    columns = ["concept", "category", "units", "detectors"]
+    print_rows(found, columns, as_json, lambda c: (c.name, c.category, c.units, c.detectors))
