@@ -34,7 +34,7 @@ def unit_row(unit: Unit) -> Sequence[object]:
 @limited
 @as_json
 @click.pass_obj
-def list_units(client: Client, limit: int, as_json: bool, **filters: object) -> None:
+def list_units(client: Client, /, limit: int, as_json: bool, **filters: object) -> None:
     """List units, best match first, e.g. `units list --concept tree`."""
     found = [*islice(client.units(**filters, limit=min(limit, 200)), limit)]
     print_rows(found, ["model", "layer", "unit", "concept", "IoU"], as_json, unit_row)
