@@ -1,0 +1,125 @@
+"""A network ready to be studied: built by its source, filled with its weights, described by its input and classes."""
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from service.artifacts.store import ArtifactStore
+from service.errors import Invalid, NotFound
+from workers.networks.inputs import InputSpec, Size
+from workers.networks.sources import Architecture, find_architecture
+from workers.networks.weights import Weights, fill, read_state
+
+
+@dataclass(frozen=True, eq=False)
+class Network:
+    """A module in evaluation mode on its device, without gradients for its parameters, and what belongs to it."""
+
+    module: nn.Module
+    kind: str
+    input: InputSpec
+    classes: list[str]
+    digest: str
+    """sha256 over source, weights and input; equal digests give equal figures."""
+    device: torch.device
+
+
+def load(
+    source: str,
+    weights: Mapping[str, Any],
+    input: Mapping[str, Any],
+    classes: Sequence[str],
+    store: ArtifactStore,
+    device: torch.device,
+) -> Network:
+    """Build a network and try it on a blank image.
+
+    Parameters
+    ----------
+    source, weights, input
+        As a model is registered: `torchvision:vgg16`, `{"artifact": sha256}`, and the fields of the input
+        description that differ from what the source knows.
+    classes
+        Names of the outputs; where empty, the names that the source knows, or else the outputs' numbers.
+    store
+        Where artifacts lie.
+    device
+        Where the network shall run.
+
+    Raises
+    ------
+    Invalid
+        If a name is unknown, the weights do not fit or are unsafe, the network does not take such an input, or the
+        classes are not as many as its outputs.
+    Unavailable
+        If pretrained weights cannot be downloaded.
+    """
+    wanted = Weights.from_json(weights)
+    architecture = find_architecture(source, wanted.pretrained)
+    spec = InputSpec.from_json({**architecture.input, **input})
+    file = _find_file(wanted, architecture, store)
+    module = _build(architecture, spec.size, file, wanted.seed).eval().requires_grad_(False).to(device)
+    names = _name_outputs(classes, architecture.classes, _count_outputs(module, spec.size, device))
+    digest = _digest(source, wanted, file, spec)
+    return Network(module, architecture.kind, spec, names, digest, device)
+
+
+def _find_file(weights: Weights, architecture: Architecture, store: ArtifactStore) -> Path | None:
+    """Return the file that the weights are in; None for weights drawn by seed."""
+    if weights.seed is not None:
+        return None
+    if weights.artifact is None:
+        return architecture.weights()
+    try:
+        return store.path(weights.artifact)
+    except (Invalid, NotFound) as error:
+        raise Invalid(f"{error.detail}; upload the file first", "/weights/artifact") from error
+
+
+def _build(architecture: Architecture, size: Size, file: Path | None, seed: int | None) -> nn.Module:
+    state = None if file is None else architecture.adapt(read_state(file))
+    with torch.random.fork_rng(devices=[]):
+        # torch.manual_seed would also seed the accelerators' generators
+        torch.default_generator.manual_seed(seed or 0)
+        module = architecture.build(size, state)
+    if state is not None:
+        fill(module, state)
+    return module
+
+
+def _count_outputs(module: nn.Module, size: Size, device: torch.device) -> int:
+    blank = torch.zeros(1, 3, *size, device=device)
+    try:
+        with torch.no_grad():
+            output = module(blank)
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, ValueError, AssertionError) as error:
+        raise Invalid(f"the network does not take images of {size[0]} x {size[1]}: {error}", "/input") from error
+    if not isinstance(output, Tensor) or output.ndim != 2:
+        raise Invalid("the network is no classifier: its output is not one value a class", "/source")
+    return output.shape[1]
+
+
+def _name_outputs(given: Sequence[str], known: Sequence[str], outputs: int) -> list[str]:
+    if given and len(given) != outputs:
+        raise Invalid(f"{len(given)} classes are named, the network has {outputs} outputs", "/classes")
+    if given:
+        return list(given)
+    return list(known) if len(known) == outputs else [str(index) for index in range(outputs)]
+
+
+def _digest(source: str, weights: Weights, file: Path | None, spec: InputSpec) -> str:
+    identity = [source, weights.artifact or (_hash(file) if file else weights.seed), spec.to_json()]
+    return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
+
+
+def _hash(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()

@@ -1,0 +1,67 @@
+"""Where architectures come from: one source a file, found by the word before the colon of a model's `source`."""
+
+from collections.abc import Callable, Mapping, Sequence
+from difflib import get_close_matches
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any, Protocol
+
+from torch import Tensor, nn
+
+from service.errors import Invalid
+from workers.networks import torchvision_source
+
+
+class Architecture(Protocol):
+    """One network that a source can build, and what the source knows of it.
+
+    The objects that entry points of group `unitatlas.networks` return have these members; they need to inherit nothing.
+    """
+
+    @property
+    def kind(self) -> str:
+        """What the network is: `classifier`, `generator` or `segmenter`."""
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        """Fields of the input description that go with its weights; what a model is registered with wins."""
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """Names of the outputs that go with its weights, or none."""
+
+    def weights(self) -> Path:
+        """File with the weights that were asked for by name, or that ship with it; raise Invalid if there are none."""
+
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Rename what older checkpoints call otherwise than the network that `build` returns."""
+
+    def build(self, size: tuple[int, int], state: Mapping[str, Tensor] | None) -> nn.Module:
+        """Build the network, drawing its parameters from torch's default generator.
+
+        `size` is the height and width of its input; a state dict tells what it leaves open, such as the number of
+        outputs. Nothing of the state is loaded yet.
+        """
+
+
+Source = Callable[[str, str | None], Architecture]
+"""From the name after the colon and the name of pretrained weights; raises Invalid for names it does not know."""
+
+SOURCES: dict[str, Source] = {
+    "torchvision": torchvision_source.source,
+}
+
+
+def find_architecture(source: str, pretrained: str | None) -> Architecture:
+    """Look up what a model's `source` names; raise Invalid that says which sources or names there are."""
+    prefix, _, name = source.partition(":")
+    if prefix in SOURCES:
+        return SOURCES[prefix](name, pretrained)
+    others = entry_points(group="unitatlas.networks")
+    if prefix in others.names:
+        found: Source = others[prefix].load()
+        return found(name, pretrained)
+    known = sorted({*SOURCES, *others.names})
+    near = get_close_matches(prefix, known, n=1)
+    meant = f"; did you mean {near[0]!r}?" if near else ""
+    raise Invalid(f"there is no source {prefix!r}; the sources are {', '.join(known)}{meant}", "/source")

@@ -1,0 +1,131 @@
+"""Classifiers of torchvision."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import torch
+from torch import Tensor, nn
+from torchvision import models
+from torchvision.models import WeightsEnum
+
+from service.errors import Invalid, Unavailable
+
+RESCALED = ("googlenet", "inception_v3")
+"""Published for values from -1 to 1; torchvision converts inside the network, here the input description says it."""
+
+
+def source(name: str, pretrained: str | None) -> "TorchvisionClassifier":
+    """Find a classifier, with its pretrained weights where they are named; raise Invalid for an unknown name."""
+    names = models.list_models(module=models)
+    if name not in names:
+        near = get_close_matches(name, names, n=5, cutoff=0.4)
+        raise Invalid(
+            f"torchvision has no classifier {name!r}; near it are {', '.join(near) or 'none'}, all are in "
+            "torchvision.models.list_models(module=torchvision.models)",
+            "/source",
+        )
+    published = list(models.get_model_weights(name))
+    if pretrained is None:
+        return TorchvisionClassifier(name, published[0], named=False)
+    for weights in published:
+        if weights.name == pretrained:
+            return TorchvisionClassifier(name, weights, named=True)
+    raise Invalid(
+        f"torchvision has no weights {pretrained!r} for {name}; there are {', '.join(w.name for w in published)}",
+        "/weights/pretrained",
+    )
+
+
+@dataclass(frozen=True)
+class TorchvisionClassifier:
+    """One of torchvision's classifiers and the published weights whose conventions it follows."""
+
+    name: str
+    published: WeightsEnum
+    named: bool
+    """Whether these weights were asked for; else they only tell the usual input and classes."""
+    kind: str = "classifier"
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        """Resizing, crop, mean and standard deviation of the published weights, resized bilinearly by all."""
+        preset = self.published.transforms()
+        (resize,), (crop,) = preset.resize_size, preset.crop_size
+        if self.name in RESCALED:
+            return {"resize": resize, "crop": [crop, crop], "mean": [0.5] * 3, "std": [0.5] * 3}
+        return {"resize": resize, "crop": [crop, crop], "mean": preset.mean, "std": preset.std}
+
+    @property
+    def classes(self) -> Sequence[str]:
+        """The 1,000 names of ImageNet."""
+        return list(self.published.meta["categories"])
+
+    def weights(self) -> Path:
+        """Download the published weights into torch's cache if they are not there; raise Unavailable if that fails."""
+        if not self.named:
+            raise Invalid(
+                f"torchvision:{self.name} comes without weights: give an artifact, pretrained or seed", "/weights"
+            )
+        url = self.published.url
+        file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
+        if not file.exists():
+            _download(url, file)
+        return file
+
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Spell DenseNet's layers as torchvision does since 0.3; its published files still say `norm.1`."""
+        return {re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key): state[key] for key in state}
+
+    def build(self, size: tuple[int, int], state: Mapping[str, Tensor] | None) -> nn.Module:
+        """Build the classifier with as many outputs as the state's head has, 1,000 without a state."""
+        options = self._options(size, state or {})
+        try:
+            with torch.device("meta"):
+                outline = models.get_model(self.name, weights=None, **options)
+            outputs = 1000 if state is None else _count_outputs(outline, state)
+            network = models.get_model(self.name, weights=None, num_classes=outputs, **options)
+        except (ValueError, AssertionError) as error:
+            raise Invalid(f"{self.name} does not take images of {size[0]} x {size[1]}: {error}", "/input") from error
+        assert isinstance(network, nn.Module)
+        return network
+
+    def _options(self, size: tuple[int, int], state: Mapping[str, Tensor]) -> dict[str, Any]:
+        if self.name.startswith("vit_"):
+            return {"image_size": _square(size)}
+        if self.name.startswith("maxvit"):
+            return {"input_size": size}
+        if self.name in RESCALED:
+            auxiliary = any(key.lower().startswith("aux") for key in state)
+            return {"aux_logits": auxiliary, "init_weights": not state}
+        return {}
+
+
+def _square(size: tuple[int, int]) -> int:
+    if size[0] != size[1]:
+        raise Invalid(f"a vision transformer takes square images, not {size[0]} x {size[1]}", "/input")
+    return size[0]
+
+
+def _count_outputs(network: nn.Module, state: Mapping[str, Tensor]) -> int:
+    """Outputs of the last linear or convolutional module: as many as the state has there, else the usual number."""
+    heads = [(name, m.weight) for name, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
+    name, weight = heads[-1]
+    return len(state.get(f"{name}.weight", weight))
+
+
+def _download(url: str, file: Path) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    digits = file.stem.rpartition("-")[2]
+    try:
+        torch.hub.download_url_to_file(url, str(file), hash_prefix=digits, progress=False)
+    except (OSError, RuntimeError) as error:
+        raise Unavailable(
+            f"{url} could not be downloaded ({error}); fetch it elsewhere, upload the file as an artifact and "
+            'register the model with {"artifact": <its sha256>}',
+            "/weights/pretrained",
+        ) from error
