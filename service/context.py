@@ -1,0 +1,98 @@
+"""What a request has of the process that serves it: services, its transaction and its team."""
+
+import logging
+import uuid
+from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from celery import Celery
+from flask import Flask, Response, current_app, g, request
+from sqlalchemy.orm import Session
+
+from service.artifacts.store import ArtifactStore
+from service.database import Sessions, reading
+from service.settings import Settings
+
+log = logging.getLogger(__name__)
+
+SAFE_METHODS = ("GET", "HEAD", "OPTIONS")
+
+
+@dataclass(frozen=True)
+class Services:
+    """What one process makes once and all its requests use."""
+
+    settings: Settings
+    engine: sa.Engine
+    sessions: Sessions
+    store: ArtifactStore
+    celery: Celery
+
+
+def services() -> Services:
+    """The services of the process that serves the request."""
+    made: Services = current_app.extensions["unitatlas"]
+    return made
+
+
+def team_id() -> uuid.UUID:
+    """The team that the request's key speaks for; every query is scoped by it."""
+    team: uuid.UUID = g.team_id
+    return team
+
+
+def db() -> Session:
+    """The request's session: for GET and HEAD it only reads, else it is committed when the request succeeds.
+
+    It opens with its first use. What waits or streams shall not hold it: `commit` first, or use `reading`.
+    """
+    if "session" not in g:
+        sessions = services().sessions
+        g.exits = ExitStack()
+        g.session = g.exits.enter_context(reading(sessions) if request.method in SAFE_METHODS else sessions())
+    session: Session = g.session
+    return session
+
+
+def commit() -> None:
+    """Commit what the request wrote so far and then do what waited for that; the end of a request does it anyway."""
+    if "session" in g:
+        g.session.commit()
+    for callback in g.pop("after_commit", []):
+        _attempt(callback)
+
+
+def after_commit(callback: Callable[[], object]) -> None:
+    """Call back once the request's transaction is committed, and never if it is not."""
+    g.setdefault("after_commit", []).append(callback)
+
+
+def _attempt(callback: Callable[[], object]) -> None:
+    # What is committed stands: a broker that is away costs a hint, which the relay sends again.
+    try:
+        callback()
+    except Exception:
+        log.exception("what was to follow a commit failed")
+
+
+def init_app(app: Flask, made: Services) -> None:
+    """Give every request of the app its services and its transaction."""
+    app.extensions["unitatlas"] = made
+    app.after_request(_end_transaction)
+    app.teardown_request(_close)
+
+
+def _end_transaction(response: Response) -> Response:
+    # before the reply leaves, so that a client never hears of what was not committed
+    if response.status_code < 400:
+        commit()
+    _close(None)
+    return response
+
+
+def _close(_error: BaseException | None) -> None:
+    g.pop("after_commit", None)
+    if g.pop("session", None) is not None:
+        g.pop("exits").close()
