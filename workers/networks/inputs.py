@@ -1,6 +1,5 @@
 """How an image becomes a network's input, and where each place of the input lies in the image."""
 
-import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from typing import Any, Self
@@ -18,6 +17,7 @@ Size = tuple[int, int]
 Triple = tuple[float, float, float]
 
 MAX_SIDE = 4096
+MAX_NUMBER = 1e6
 MAX_RESIZED_PIXELS = 64 * 10**6
 
 
@@ -190,15 +190,15 @@ def _parse_channels(value: Any, pointer: str) -> str:
 
 
 def _parse_number(value: Any, pointer: str) -> float:
-    if not isinstance(value, int | float) or isinstance(value, bool) or not math.isfinite(np.float32(value)):
-        raise Invalid(f"{value!r} is not a finite number", pointer)
+    if not isinstance(value, int | float) or isinstance(value, bool) or not abs(value) <= MAX_NUMBER:
+        raise Invalid(f"{value!r} is not a number from {-MAX_NUMBER:g} to {MAX_NUMBER:g}", pointer)
     return float(value)
 
 
 def _parse_factor(value: Any, pointer: str) -> float:
     number = _parse_number(value, pointer)
-    if np.float32(number) <= 0:
-        raise Invalid(f"{value!r} is not above zero", pointer)
+    if number < 1 / MAX_NUMBER:
+        raise Invalid(f"{value!r} is not a number from {1 / MAX_NUMBER:g} to {MAX_NUMBER:g}", pointer)
     return number
 
 

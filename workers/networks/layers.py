@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any, NamedTuple
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from service.errors import Invalid
 from workers.networks.maps import as_map
@@ -32,11 +32,12 @@ def list_layers(network: Network) -> list[LayerInfo]:
     A module that runs several times counts once, with its last output, as in `tap`.
     """
     found: dict[str, LayerInfo] = {}
+    images = _blank(network, 2)  # two, to tell maps of images from tables that the network keeps for itself
 
     def note(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             found.pop(name, None)
-            units = as_map(output, network.input.size)
+            units = as_map(output, images)
             if units is not None:
                 found[name] = LayerInfo(name, *units.shape[1:])
 
@@ -46,7 +47,7 @@ def list_layers(network: Network) -> list[LayerInfo]:
         for name, module in network.module.named_modules():
             if name:
                 hooks.enter_context(module.register_forward_hook(note(name)))
-        _run_blank(network)
+        _run(network, images)
     return list(found.values())
 
 
@@ -65,15 +66,19 @@ def pick_layers(layers: Sequence[LayerInfo], names: Sequence[str]) -> list[Layer
 
 def forward_seconds(network: Network) -> float:
     """Measure the seconds that one image takes: the median of a few passes after a first one."""
-    _run_blank(network)
-    return median(_run_blank(network) for _ in range(TIMED_PASSES))
+    image = _blank(network, 1)
+    _run(network, image)
+    return median(_run(network, image) for _ in range(TIMED_PASSES))
 
 
-def _run_blank(network: Network) -> float:
-    blank = torch.zeros(1, 3, *network.input.size, device=network.device)
+def _blank(network: Network, count: int) -> Tensor:
+    return torch.zeros(count, 3, *network.input.size, device=network.device)
+
+
+def _run(network: Network, images: Tensor) -> float:
     started = time.perf_counter()
     with torch.no_grad():
-        network.module(blank)
+        network.module(images)
     if network.device.type != "cpu":
         torch.accelerator.synchronize(network.device)
     return time.perf_counter() - started

@@ -34,16 +34,16 @@ def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
         If a layer does not exist, or, in the forward pass, if its output is no map.
     """
     maps = Maps()
-    image_size = (1, 1)
+    images: Tensor
 
     def begin(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        nonlocal image_size
+        nonlocal images
         maps.clear()
-        image_size = (inputs[0].shape[-2], inputs[0].shape[-1])
+        (images,) = inputs
 
     def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found = as_map(output, image_size)
+            found = as_map(output, images)
             if found is None:
                 raise Invalid(f"the output of layer {name!r} is no map", "/layers")
             maps[name] = found.clone()
@@ -59,7 +59,7 @@ def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
 
 
 def _find(module: nn.Module, name: str) -> nn.Module:
-    try:
-        return module.get_submodule(name)
-    except AttributeError as error:
-        raise Invalid(f"the network has no layer {name!r}", "/layers") from error
+    layers: dict[str, nn.Module] = dict(module.named_modules(remove_duplicate=False))
+    if not name or name not in layers:
+        raise Invalid(f"the network has no layer {name!r}", "/layers")
+    return layers[name]

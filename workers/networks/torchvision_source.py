@@ -15,6 +15,8 @@ from torchvision.models import WeightsEnum
 
 from service.errors import Invalid, Unavailable
 
+OUTPUTS = 1000
+"""What torchvision builds unless told otherwise."""
 RESCALED = ("googlenet", "inception_v3")
 """Published for values from -1 to 1; torchvision converts inside the network, here the input description says it."""
 
@@ -62,8 +64,8 @@ class TorchvisionClassifier:
 
     @property
     def classes(self) -> Sequence[str]:
-        """The 1,000 names of ImageNet."""
-        return list(self.published.meta["categories"])
+        """The 1,000 names of ImageNet; none for weights that lack the classifying layers."""
+        return self.published.meta["categories"] or []
 
     def weights(self) -> Path:
         """Download the published weights into torch's cache if they are not there; raise Unavailable if that fails."""
@@ -85,10 +87,9 @@ class TorchvisionClassifier:
         """Build the classifier with as many outputs as the state's head has, 1,000 without a state."""
         options = self._options(size, state or {})
         try:
-            with torch.device("meta"):
-                outline = models.get_model(self.name, weights=None, **options)
-            outputs = 1000 if state is None else _count_outputs(outline, state)
-            network = models.get_model(self.name, weights=None, num_classes=outputs, **options)
+            network = models.get_model(self.name, weights=None, **options)
+            if (outputs := _count_outputs(network, state or {})) != OUTPUTS:
+                network = models.get_model(self.name, weights=None, num_classes=outputs, **options)
         except (ValueError, AssertionError) as error:
             raise Invalid(f"{self.name} does not take images of {size[0]} x {size[1]}: {error}", "/input") from error
         assert isinstance(network, nn.Module)

@@ -1,6 +1,7 @@
 """Weights: what a model asks for, and state dicts read from files without running anything that is in them."""
 
 import json
+import re
 import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -127,8 +128,9 @@ def _read_pickle(path: Path, mmap: bool) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True, mmap=mmap)
     except Exception as error:  # a damaged or hostile pickle can raise anything
-        reason = str(error).partition("WeightsUnpickler error: ")[2].partition("\n")[0] or f"{error}".partition("\n")[0]
-        raise Invalid(f"the weights hold more than tensors or are damaged ({reason}); {REMEDY}", "/weights") from error
+        named = re.search(r"GLOBAL (\S+)", str(error))
+        problem = f"name {named[1]}, which is more than tensors" if named else "are damaged"
+        raise Invalid(f"the weights {problem}; {REMEDY}", "/weights") from error
 
 
 def _unwrap(content: Any) -> dict[str, Tensor]:
