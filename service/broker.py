@@ -1,0 +1,93 @@
+"""The broker: carries hints that there is work; what work there is, the database alone knows."""
+
+import logging
+import uuid
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from celery import Celery
+from kombu.exceptions import OperationalError
+
+from service.settings import Settings
+
+RUN_SHARD = "workers.run_shard"
+QUEUE = "shards"
+MAX_HINTS = 64
+"""A worker that took a hint goes on while a shard is claimable, so that more hints than workers are of no use."""
+FILE_POLL_SECONDS = 0.1
+REDIS_VISIBILITY_SECONDS = 3600
+
+log = logging.getLogger(__name__)
+
+
+def make_celery(settings: Settings) -> Celery:
+    """The Celery application that the API, the workers and the relay share."""
+    celery = Celery("unitatlas", set_as_current=False)
+    celery.conf.update(
+        broker_url=settings.broker_url or "filesystem://",
+        broker_transport_options=_transport_options(settings),
+        broker_connection_retry_on_startup=True,
+        broker_connection_timeout=2,
+        result_backend=None,
+        task_ignore_result=True,
+        task_default_queue=QUEUE,
+        task_serializer="json",
+        accept_content=["json"],
+        # RabbitMQ closes the channel of a message that stays unacknowledged for half an hour
+        task_acks_late=not settings.broker_url.startswith("amqp"),
+        # a message that comes back with every worker it kills would come back for ever; the database counts attempts
+        task_reject_on_worker_lost=False,
+        worker_prefetch_multiplier=1,
+        # a forked process cannot use CUDA
+        worker_pool_start_method="spawn",
+        worker_max_tasks_per_child=50,
+        worker_soft_shutdown_timeout=25,
+        worker_cancel_long_running_tasks_on_connection_loss=False,
+        worker_hijack_root_logger=False,
+    )
+    return celery
+
+
+def _transport_options(settings: Settings) -> dict[str, Any]:
+    if settings.broker_url.startswith("redis"):
+        return {"visibility_timeout": REDIS_VISIBILITY_SECONDS, "unacked_restore_throttle": 1, **_IMPATIENT}
+    if settings.broker_url:
+        return _IMPATIENT
+    folders = broker_folders(settings)
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    return {
+        "data_folder_in": str(folders["messages"]),
+        "data_folder_out": str(folders["messages"]),
+        "control_folder": str(folders["control"]),
+        "processed_folder": str(folders["processed"]),
+        # otherwise a message passes through the system's temporary directory by a copy that is not atomic
+        "store_processed": True,
+        "polling_interval": FILE_POLL_SECONDS,
+    }
+
+
+_IMPATIENT = {"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 30}
+
+
+def broker_folders(settings: Settings) -> dict[str, Path]:
+    """The folders of the file-system broker: messages that wait, its routes, and messages that were taken."""
+    root = settings.data_dir.absolute() / "broker"
+    return {name: root / name for name in ("messages", "control", "processed")}
+
+
+def publish(celery: Celery, shard_ids: Sequence[uuid.UUID]) -> None:
+    """Hint that these shards wait; where the broker is away, only log it, for the relay repeats what was not heard."""
+    try:
+        for shard_id in shard_ids[:MAX_HINTS]:
+            celery.send_task(RUN_SHARD, (str(shard_id),), retry=False)
+    except (OperationalError, OSError) as error:
+        log.warning("the broker is away, so the relay will publish these shards: %s", error)
+
+
+def count_hints(celery: Celery) -> int:
+    """How many hints wait in the broker; raise kombu's OperationalError where it is away."""
+    with celery.connection_for_write() as connection:
+        queue = celery.amqp.queues[QUEUE].bind(connection.default_channel)
+        return int(queue.queue_declare().message_count)
