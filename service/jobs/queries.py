@@ -72,19 +72,22 @@ def finish_job(
     error: Mapping[str, Any] | None = None,
     summary: Mapping[str, Any] | None = None,
 ) -> None:
-    """End the job in a terminal state and take back its unfinished shards; a job that has ended stays as it is."""
+    """End the job in a terminal state and take back the shards that wait; a job that has ended stays as it is.
+
+    Workers still at one of its shards hear of it and stop; until then, or until the relay ends them, it stays running.
+    """
     lock_job(session, job)
     if job.state in TERMINAL_STATES:
         return
     job.state, job.finished_at = state, now(session)
     job.error = None if error is None else dict(error)
     job.summary = None if summary is None else dict(summary)
-    _take_back(session, job, ("queued", "running"))
+    _take_back(session, job)
     record_event(session, job, state, {"error": job.error} if job.error else {})
 
 
-def _take_back(session: Session, job: Job, states: Sequence[str]) -> None:
-    session.execute(sa.update(Shard).where(Shard.job_id == job.id, Shard.state.in_(states)).values(state="canceled"))
+def _take_back(session: Session, job: Job) -> None:
+    session.execute(sa.update(Shard).where(Shard.job_id == job.id, Shard.state == "queued").values(state="canceled"))
 
 
 def find_shared(session: Session, team_id: uuid.UUID, fingerprint: str) -> Job | None:
@@ -179,7 +182,7 @@ def cancel(session: Session, job: Job) -> None:
     if job.state not in ("queued", "running"):
         return
     job.cancel_requested_at = now(session)
-    _take_back(session, job, ("queued",))
+    _take_back(session, job)
     if _count_running(session, job):
         job.state = "cancelling"
         record_event(session, job, "cancelling")
