@@ -98,6 +98,12 @@ class WorkerLost(UnitAtlasError):
     slug, title = "worker-lost", "The workers of this job disappeared"
 
 
+class ShardFailed(UnitAtlasError):
+    """A shard ended with an unexpected error whenever it was tried."""
+
+    slug, title = "shard-failed", "A part of the job failed whenever it was tried"
+
+
 class DeadlinePassed(UnitAtlasError):
     """The job's deadline passed before it was done."""
 
