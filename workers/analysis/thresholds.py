@@ -17,7 +17,7 @@ from workers.analysis.candidates import Candidates
 # Shares of the samples to keep, as multiples of the quantile.
 LADDER = (1.25, 1.5, 2, 3, 4, 6, 8, 12, 16, 24, 48)
 # Standard errors by which a pilot's share must clear the quantile, and the images that make them worth anything.
-MARGIN = 4
+MARGIN = 5
 FEWEST_IMAGES = 8
 
 

@@ -58,15 +58,40 @@ def reduce_maps(maps: Tensor, grid: int, mode: Mode) -> Tensor:
     return resample(maps, min(maps.shape[-2], grid), min(maps.shape[-1], grid), mode)
 
 
-def sample_grid(maps: Tensor, grid: int, mode: Mode, side: int = 15) -> Tensor:
-    """Sample of the grid, for estimates: (B, U, h, w) -> (B, U, P), P at most side * side evenly spread positions.
+def sample_grid(maps: Tensor, images: NDArray[np.int64], grid: int, mode: Mode, side: int = 15) -> Tensor:
+    """Sample of the grid, for estimates.
 
-    The default side shares no factor with the usual grids, so that its positions fall on every phase between cells.
+    Each image has rows and columns of its own, drawn by its index, one from each of `side` equal strips: every position
+    is as likely as any other, and a pattern that all images share, as zero padding makes, cannot fall between them.
+
+    Parameters
+    ----------
+    maps : Tensor (B, U, h, w)
+    images : (B,) int64
+        Indices of the images in the dataset.
+    grid, mode
+        As for `to_grid`.
+    side : int
+        Rows and columns drawn, at most as many as the grid has.
+
+    Returns
+    -------
+    Tensor (B, U, P), float32
+        P = min(side, G)^2 samples of each map.
     """
-    lines = np.unique(((np.arange(side) + 0.5) * grid / side).astype(int))
-    rows = interpolation_matrix(maps.shape[-2], grid, mode, maps.device)[lines]
-    columns = interpolation_matrix(maps.shape[-1], grid, mode, maps.device)[lines]
-    return (rows @ maps.float() @ columns.T).flatten(2)
+    heights = interpolation_matrix(maps.shape[-2], grid, mode, maps.device)
+    widths = interpolation_matrix(maps.shape[-1], grid, mode, maps.device)
+    samples = []
+    for image, units in zip(images.tolist(), maps.float(), strict=True):
+        random = np.random.default_rng(image)
+        rows, columns = _scattered_lines(random, grid, side), _scattered_lines(random, grid, side)
+        samples.append((heights[rows] @ units @ widths[columns].T).flatten(1))  # (U, h, w) -> (U, P)
+    return torch.stack(samples)
+
+
+def _scattered_lines(random: np.random.Generator, grid: int, side: int) -> NDArray[np.int64]:
+    strips = min(side, grid)
+    return ((np.arange(strips) + random.random(strips)) * grid / strips).astype(np.int64)
 
 
 @lru_cache(maxsize=256)

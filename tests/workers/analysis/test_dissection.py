@@ -69,8 +69,8 @@ def world(seed, images, height, width, grid, units):
 def dissect(maps, labels, grid, mode, quantile, shard, batch):
     """As a job does it: pilot, one pass in shards and batches, thresholds, counts; again where a bound was too high."""
     maps = torch.from_numpy(maps)
-    pilot = batch_maps(maps[::2], grid, mode)
-    bounds = pilot_bounds(sample_grid(pilot.maps, grid, mode).numpy(), quantile)
+    few = np.arange(0, len(maps), 2)
+    bounds = pilot_bounds(sample_grid(batch_maps(maps[few], grid, mode).maps, few, grid, mode).numpy(), quantile)
     shards = np.array_split(np.random.default_rng(1).permutation(len(maps)), -(-len(maps) // shard))
     for _ in range(2):
         collected = [collect(maps, bounds, images, grid, mode, batch) for images in shards]

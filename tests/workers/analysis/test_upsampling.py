@@ -93,9 +93,27 @@ def test_any_precision_becomes_float32(dtype):
 @pytest.mark.parametrize("mode", ["zero", "edge"])
 @pytest.mark.parametrize(("height", "width", "grid"), [(7, 9, 56), (30, 5, 20), (8, 8, 8)])
 def test_a_sampled_grid_is_part_of_the_grid(mode, height, width, grid):
-    maps = random_maps(2, 3, height, width)
-    whole = to_grid(maps, grid, mode).flatten(2)
-    sampled = sample_grid(maps, grid, mode, side=6)
-    assert sampled.shape == (2, 3, 36)
-    distance = (sampled[..., :, None] - whole[..., None, :]).abs().amin(-1)
-    assert distance.max() < 1e-5
+    maps = random_maps(3, 2, height, width)
+    whole = to_grid(maps, grid, mode)
+    for image, samples in enumerate(sample_grid(maps, np.array([4, 0, 9]), grid, mode, side=6)):
+        assert samples.shape == (2, 36)
+        distance = (samples[0, :, None] - whole[image, 0].flatten()).abs()
+        assert distance.amin(1).max() < 1e-5
+        assert torch.equal(
+            samples, sample_grid(maps[image : image + 1], np.array([[4, 0, 9][image]]), grid, mode, 6)[0]
+        )
+
+
+def test_a_small_grid_is_sampled_whole():
+    maps = random_maps(2, 3, 4, 4)
+    torch.testing.assert_close(sample_grid(maps, np.arange(2), 8, "zero"), to_grid(maps, 8, "zero").flatten(2))
+
+
+def test_every_position_is_as_likely_as_any_other():
+    """Of a map that tells its own row and column, seen through many images."""
+    maps = torch.arange(100.0).reshape(1, 1, 10, 10).expand(2000, 1, 10, 10)
+    drawn = sample_grid(maps, np.arange(2000), 10, "edge", side=4).round().long().flatten()
+    counts = torch.bincount(drawn, minlength=100)
+    assert len(counts) == 100
+    assert counts.min() > 0.7 * counts.float().mean()
+    assert counts.max() < 1.3 * counts.float().mean()
