@@ -1,8 +1,12 @@
 """What counts as a map of units."""
 
+import math
 from typing import Any
 
 from torch import Size, Tensor
+
+LEADING_TOKENS = (0, 1, 2, 5)
+"""Tokens before the patches: none, a class token, one more for distillation, or four registers."""
 
 
 def as_map(output: Any, images: Tensor) -> Tensor | None:
@@ -18,15 +22,30 @@ def as_map(output: Any, images: Tensor) -> Tensor | None:
     Returns
     -------
     Tensor or None
-        Shape (B, U, h, w): an output of that shape itself, one with the channels last, (B, h, w, U), turned round;
-        None for anything else.
+        Shape (B, U, h, w): an output of that shape itself; one with the channels last, (B, h, w, U), turned round; a
+        transformer's tokens, (B, N, U), without those in front of the patches, laid out as the patches lie; None for
+        anything else.
     """
-    if not isinstance(output, Tensor) or output.ndim != 4 or len(output) != len(images):
+    if not isinstance(output, Tensor) or output.ndim not in (3, 4) or len(output) != len(images):
         return None
+    if output.ndim == 3:
+        return _patches(output, images.shape[2:])
     if _same_ratio(output.shape[2:], images.shape[2:]):
         return output
     if _same_ratio(output.shape[1:3], images.shape[2:]):
         return output.permute(0, 3, 1, 2)  # (B, h, w, U) -> (B, U, h, w)
+    return None
+
+
+def _patches(tokens: Tensor, image_size: Size) -> Tensor | None:
+    rows, columns = image_size
+    for others in LEADING_TOKENS:
+        patches = tokens.shape[1] - others
+        height = round(math.sqrt(max(patches, 0) * rows / columns))
+        if height and patches % height == 0 and _same_ratio(Size((height, patches // height)), image_size):
+            count, _, units = tokens.shape
+            grid = tokens[:, others:].reshape(count, height, patches // height, units)  # (B, N, U) -> (B, h, w, U)
+            return grid.permute(0, 3, 1, 2)
     return None
 
 

@@ -156,6 +156,14 @@ def test_gradients_pass_through_maps(network, images):
         ((2, 64, 55, 111), (227, 454), (2, 64, 55, 111)),
         ((1, 5, 7, 7), (224, 224), None),
         ((2, 5), (32, 32), None),
+        ((2, 49, 5), (224, 224), (2, 5, 7, 7)),
+        ((2, 197, 5), (224, 224), (2, 5, 14, 14)),
+        ((2, 198, 5), (224, 224), (2, 5, 14, 14)),
+        ((2, 201, 5), (224, 224), (2, 5, 14, 14)),
+        ((2, 195, 5), (224, 224), None),
+        ((2, 33, 5), (128, 64), (2, 5, 8, 4)),
+        ((1, 197, 5), (224, 224), None),
+        ((2, 0, 5), (224, 224), None),
         ((2, 3, 5, 7, 7), (32, 32), None),
     ],
 )
@@ -167,6 +175,12 @@ def test_what_counts_as_a_map(shape, image_size, expected):
 @pytest.mark.parametrize("output", [None, (torch.zeros(1, 2, 3, 3),), {"x": 1}, 5])
 def test_what_is_no_tensor_is_no_map(output):
     assert as_map(output, torch.empty(1, 3, 3, 3)) is None
+
+
+def test_patches_are_laid_out_row_by_row_without_the_class_token():
+    tokens = torch.arange(2 * 33 * 3).view(2, 33, 3)
+    found = as_map(tokens, torch.empty(2, 3, 128, 64))
+    assert found[1, 2, 3, 1] == tokens[1, 1 + 3 * 4 + 1, 2]
 
 
 def test_channels_last_are_turned_round():
