@@ -1,8 +1,10 @@
 """The broker: carries hints that there is work; what work there is, the database alone knows."""
 
 import logging
+import time
 import uuid
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ QUEUE = "shards"
 MAX_HINTS = 64
 """A worker that took a hint goes on while a shard is claimable, so that more hints than workers are of no use."""
 FILE_POLL_SECONDS = 0.1
+FILE_LIFETIME_SECONDS = 600.0
 REDIS_VISIBILITY_SECONDS = 3600
 
 log = logging.getLogger(__name__)
@@ -40,6 +43,7 @@ def make_celery(settings: Settings) -> Celery:
         worker_prefetch_multiplier=1,
         # a forked process cannot use CUDA
         worker_pool_start_method="spawn",
+        worker_proc_alive_timeout=60,  # a spawned process imports everything anew
         worker_max_tasks_per_child=50,
         worker_soft_shutdown_timeout=25,
         worker_cancel_long_running_tasks_on_connection_loss=False,
@@ -53,9 +57,7 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
         return {"visibility_timeout": REDIS_VISIBILITY_SECONDS, "unacked_restore_throttle": 1, **_IMPATIENT}
     if settings.broker_url:
         return _IMPATIENT
-    folders = broker_folders(settings)
-    for folder in folders.values():
-        folder.mkdir(parents=True, exist_ok=True)
+    folders = _make_folders(settings)
     return {
         "data_folder_in": str(folders["messages"]),
         "data_folder_out": str(folders["messages"]),
@@ -70,10 +72,26 @@ def _transport_options(settings: Settings) -> dict[str, Any]:
 _IMPATIENT = {"max_retries": 0, "socket_connect_timeout": 2, "socket_timeout": 30}
 
 
-def broker_folders(settings: Settings) -> dict[str, Path]:
-    """The folders of the file-system broker: messages that wait, its routes, and messages that were taken."""
+def _make_folders(settings: Settings) -> dict[str, Path]:
     root = settings.data_dir.absolute() / "broker"
-    return {name: root / name for name in ("messages", "control", "processed")}
+    folders = {name: root / name for name in ("messages", "control", "processed")}
+    for folder in folders.values():
+        folder.mkdir(parents=True, exist_ok=True)
+    return folders
+
+
+def tidy(settings: Settings) -> None:
+    """Remove the files that the file-system broker leaves behind; other brokers tidy up themselves."""
+    if settings.broker_url:
+        return
+    folders = _make_folders(settings)
+    taken = folders["processed"].iterdir()
+    to_lost_workers = (path for path in folders["messages"].iterdir() if not path.name.endswith(f".{QUEUE}.msg"))
+    oldest = time.time() - FILE_LIFETIME_SECONDS
+    for path in (*taken, *to_lost_workers):
+        with suppress(FileNotFoundError):
+            if path.stat().st_mtime < oldest:
+                path.unlink()
 
 
 def publish(celery: Celery, shard_ids: Sequence[uuid.UUID]) -> None:

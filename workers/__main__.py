@@ -1,0 +1,45 @@
+"""`python -m workers run` and `python -m workers relay`."""
+
+import logging
+import os
+import socket
+
+import click
+
+from service.database import make_engine, make_sessions
+from service.settings import Settings
+
+
+@click.group()
+def main() -> None:
+    """The processes that do the work."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+
+
+@main.command()
+@click.option("--name", help="How the worker calls itself; by default after its process.")
+def run(name: str | None) -> None:
+    """Run shards, one at a time."""
+    name = f"{name or f'worker-{os.getpid()}'}@{socket.gethostname()}"
+    # must stand before Celery is imported: SIGTERM lets a shard end in `worker_soft_shutdown_timeout`, not in any time
+    os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    from workers.celery_app import celery
+    from workers.runner.process import NAME_VARIABLE
+
+    os.environ[NAME_VARIABLE] = name
+    quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
+    celery.worker_main(["worker", "--pool=prefork", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet])
+
+
+@main.command()
+def relay() -> None:
+    """Repeat lost hints, take shards from lost workers, end what is over."""
+    from workers.celery_app import celery
+    from workers.runner.relay import Relay
+
+    settings = Settings.from_environment()
+    Relay(settings, make_sessions(make_engine(settings)), celery).run()
+
+
+if __name__ == "__main__":
+    main()
