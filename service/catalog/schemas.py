@@ -1,0 +1,168 @@
+"""The wire format of models and datasets."""
+
+import re
+from typing import Any
+
+from marshmallow import ValidationError, fields, validate, validates_schema
+
+from service.api import Schema
+from service.artifacts.store import DIGEST
+
+NAME = validate.Regexp(
+    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z",
+    error="a name is 1 to 128 letters, digits, '.', '_' and '-', and begins with a letter or a digit",
+)
+SOURCE = re.compile(r"builtin:[a-z0-9-]{1,64}|torchvision:[a-z0-9_]{1,64}")
+MODEL_KINDS = ("classifier",)
+DATASET_FORMATS = ("masks", "folder", "scenes")
+MAX_SIDE = 4096
+"""Longest side, in pixels, that a model's input may have."""
+MAX_CLASSES = 100_000
+
+
+def check_source(source: str) -> None:
+    """Refuse a source of another form than those that exist."""
+    if not SOURCE.fullmatch(source):
+        raise ValidationError("there is no such source; 'builtin:<name>' and 'torchvision:<name>' exist")
+
+
+def check_digest(digest: str) -> None:
+    """Refuse what is not a sha256 as artifacts are named by."""
+    if not DIGEST.fullmatch(digest):
+        raise ValidationError("not a sha256 in lower-case hexadecimal digits")
+
+
+class Real(fields.Float):
+    """A finite number; text that looks like one is refused."""
+
+    def _validated(self, value: Any) -> float:
+        if isinstance(value, str):
+            raise self.make_error("invalid", input=value)
+        return float(super()._validated(value))
+
+
+class Size(fields.Field[Any]):
+    """A side or a pair [height, width], in pixels."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | list[int]:
+        sides = value if isinstance(value, list) and len(value) == 2 else [value]
+        if not all(type(side) is int and 1 <= side <= MAX_SIDE for side in sides):
+            raise ValidationError(f"neither a side nor a pair [height, width] of 1 to {MAX_SIDE} pixels")
+        size: int | list[int] = value
+        return size
+
+
+class ExactlyOne(Schema):
+    """An object of which exactly one field is given."""
+
+    @validates_schema
+    def check_count(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse none and several."""
+        if len(data) != 1:
+            raise ValidationError(f"exactly one of {', '.join(self.fields)} must be given")
+
+
+class WeightsSchema(Schema):
+    """Where a model's weights come from; {} takes those that the source ships."""
+
+    artifact = fields.String(validate=check_digest, metadata={"description": "sha256 of an uploaded artifact"})
+    pretrained = fields.String(validate=validate.Length(1, 128), metadata={"description": "e.g. IMAGENET1K_V1"})
+    seed = fields.Integer(strict=True, validate=validate.Range(0, 2**63 - 1), metadata={"description": "untrained"})
+
+    @validates_schema
+    def check_count(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse several origins at once."""
+        if len(data) > 1:
+            raise ValidationError(f"at most one of {', '.join(self.fields)} may be given")
+
+
+class InputSchema(Schema):
+    """How an image becomes the network's input: resize, crop, then (pixel * scale - mean) / std."""
+
+    resize = Size(allow_none=True, metadata={"description": "a side for the shorter one, or [height, width]"})
+    crop = Size(allow_none=True, metadata={"description": "central crop: a side or [height, width]"})
+    channels = fields.String(validate=validate.OneOf(["rgb", "bgr"]))
+    scale = Real(validate=validate.Range(0, min_inclusive=False))
+    mean = fields.List(Real(), validate=validate.Length(equal=3))
+    std = fields.List(Real(validate=validate.Range(0, min_inclusive=False)), validate=validate.Length(equal=3))
+
+
+class LocationSchema(ExactlyOne):
+    """Where a dataset lies."""
+
+    path = fields.String(validate=validate.Length(1, 1024), metadata={"description": "under UNITATLAS_IMPORT_DIR"})
+    artifact = fields.String(validate=check_digest, metadata={"description": "sha256 of an uploaded zip"})
+    builtin = fields.String(validate=validate.Regexp(r"\A[a-z0-9-]{1,64}\Z"))
+
+
+class ModelRequestSchema(Schema):
+    """A model to register; what `input` and `classes` give wins over what the source knows."""
+
+    name = fields.String(required=True, validate=NAME)
+    kind = fields.String(load_default="classifier", validate=validate.OneOf(MODEL_KINDS))
+    source = fields.String(required=True, validate=check_source)
+    weights = fields.Nested(WeightsSchema, load_default=dict)
+    input = fields.Nested(InputSchema, load_default=dict)
+    classes = fields.List(
+        fields.String(validate=validate.Length(1, 256)),
+        load_default=None,
+        validate=validate.Length(1, MAX_CLASSES),
+        metadata={"description": "names of the outputs, in order"},
+    )
+
+
+class DatasetRequestSchema(Schema):
+    """A dataset to register."""
+
+    name = fields.String(required=True, validate=NAME)
+    format = fields.String(required=True, validate=validate.OneOf(DATASET_FORMATS))
+    location = fields.Nested(LocationSchema, required=True)
+    grid = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, 512))
+
+
+class ModelSchema(Schema):
+    """A registered network."""
+
+    name = fields.String()
+    kind = fields.String()
+    source = fields.String()
+    weights = fields.Dict()
+    input = fields.Dict()
+    digest = fields.String(metadata={"description": "two models with the same digest give the same figures"})
+    layers = fields.Integer()
+    classes = fields.Integer()
+    created_at = fields.AwareDateTime()
+    links = fields.Dict(keys=fields.String(), values=fields.String())
+
+
+class LayerSchema(Schema):
+    """A named module whose output is a map of units."""
+
+    name = fields.String()
+    position = fields.Integer(metadata={"description": "order in the forward pass, from 0"})
+    units = fields.Integer()
+    height = fields.Integer()
+    width = fields.Integer()
+
+
+class LayersSchema(Schema):
+    """All layers of a model, in the order of the forward pass."""
+
+    data = fields.List(fields.Nested(LayerSchema))
+
+
+class DatasetSchema(Schema):
+    """Registered images, with class labels and/or segmentations."""
+
+    name = fields.String()
+    format = fields.String()
+    location = fields.Dict()
+    digest = fields.String(metadata={"description": "sha256 of the list of all files with their digests"})
+    images = fields.Integer()
+    grid = fields.Integer(allow_none=True)
+    classes = fields.Integer()
+    concepts = fields.Dict(
+        keys=fields.String(), values=fields.Integer(), metadata={"description": "number of concepts by category"}
+    )
+    created_at = fields.AwareDateTime()
+    links = fields.Dict(keys=fields.String(), values=fields.String())
