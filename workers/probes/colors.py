@@ -36,7 +36,8 @@ def color_map(rgb: NDArray[np.uint8]) -> NDArray[np.uint8]:
         Shape (h, w), positions in COLORS, the eleven basic colour terms in the order of Bau et al., PNAS 2020.
     """
     red, green, blue = np.moveaxis(rgb >> np.uint8(8 - BITS), -1, 0).astype(np.int32)
-    return _table()[(red << 2 * BITS) | (green << BITS) | blue]
+    names: NDArray[np.uint8] = _table()[(red << 2 * BITS) | (green << BITS) | blue]
+    return names
 
 
 @cache
@@ -48,7 +49,8 @@ def _table() -> NDArray[np.uint8]:
     shades = [list(bytes.fromhex(shade)) for shades in PROTOTYPES.values() for shade in shades]
     places, prototypes = _lab(cube), _lab(np.array(shades, np.float32))
     distances = np.stack([((places - prototype) ** 2).sum(axis=1) for prototype in prototypes])
-    return np.array(colors, np.uint8)[distances.argmin(axis=0)]
+    table: NDArray[np.uint8] = np.array(colors, np.uint8)[distances.argmin(axis=0)]
+    return table
 
 
 def _lab(rgb: NDArray[np.float32]) -> NDArray[np.float32]:

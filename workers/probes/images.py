@@ -8,7 +8,7 @@ from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps
+from PIL import Image, ImageOps, UnidentifiedImageError
 
 from service.errors import Invalid
 from workers.networks.inputs import Size
@@ -44,7 +44,7 @@ def check_image(data: bytes, name: str, max_pixels: int) -> Size | None:
         return (image.height, image.width) if turned else None
 
 
-def decode_mask(data: bytes, name: str, max_pixels: int) -> NDArray[np.integer]:
+def decode_mask(data: bytes, name: str, max_pixels: int) -> NDArray[np.uint16]:
     """Decode a mask's numbers, (h, w): grey levels or palette indices as they are stored; raise Invalid naming it."""
     with _opened(data, name, max_pixels, ("PNG",)) as image:
         if image.mode not in ("1", "L", "P", "I", "I;16"):
@@ -53,8 +53,8 @@ def decode_mask(data: bytes, name: str, max_pixels: int) -> NDArray[np.integer]:
                 "numbers of concepts",
                 "/location",
             )
-        numbers = np.asarray(image).astype(np.uint16 if image.mode.startswith("I") else np.uint8)
-        return numbers // STRETCH.get(data[BIT_DEPTH], 1) if image.mode == "L" else numbers
+        numbers = np.asarray(image).astype(np.uint16)
+        return numbers // np.uint16(STRETCH.get(data[BIT_DEPTH], 1)) if image.mode == "L" else numbers
 
 
 @contextmanager
@@ -65,7 +65,7 @@ def _opened(data: bytes, name: str, max_pixels: int, formats: tuple[str, ...]) -
             if image.width * image.height > max_pixels:
                 raise Invalid(f"{name} has {image.width} x {image.height} pixels, over {max_pixels:,}", "/location")
             yield image
-    except Image.UnidentifiedImageError:
+    except UnidentifiedImageError:
         raise Invalid(f"{name} holds no {' or '.join(formats)} image; convert it", "/location") from None
     except _DAMAGE as error:
         raise Invalid(f"{name} cannot be decoded: {error}; replace the file", "/location") from None

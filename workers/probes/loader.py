@@ -75,8 +75,7 @@ def _sample(probe: Probe, segmentation: Segmentation, spec: InputSpec, index: in
         image = probe.image(index)
         return index, preprocess(image, spec), segmentation.labels(index, image, spec.geometry, grid)
     except UnitAtlasError as error:
-        error.add_note(f"while reading {probe.images[index].name}")
-        raise
+        raise type(error)(f"image {probe.images[index].name!r}: {error.detail}", errors=error.errors) from error
 
 
 def _collate(samples: list[Future[_Sample]]) -> Batch:

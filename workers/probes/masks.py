@@ -1,5 +1,6 @@
 """Format `masks`: images/<name>.jpg, masks/<category>/<name>.png, concepts.csv and, optionally, classes."""
 
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import PurePosixPath
@@ -12,7 +13,7 @@ from workers.probes.trees import Tree
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp"}
 CONCEPTS, CLASSES, LABELS = "concepts.csv", "classes.txt", "labels.csv"
-MAX_NUMBER = 2**16 - 1
+NUMBER, MAX_NUMBER = re.compile(r"[0-9]{1,5}"), 2**16 - 1
 MAX_CATEGORY = 64
 DEFAULT_CATEGORY = "object"  # of masks/<name>.png
 
@@ -60,7 +61,7 @@ def _concepts(tree: Tree, problems: Problems) -> dict[tuple[str, int], Concept]:
     seen: set[Concept] = set()
     for line, (category, number, name) in read_table(tree, CONCEPTS, ("category", "number", "name")):
         concept = Concept(category, name)
-        key = (category, int(number) if number.isascii() and number.isdigit() else 0)
+        key = (category, int(number) if NUMBER.fullmatch(number) else 0)
         if fault := _concept_fault(concept, key, number, concept in seen, key in concepts):
             problems.add(f"{CONCEPTS} line {line}: {fault}")
         else:

@@ -8,7 +8,7 @@ import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path, PurePosixPath
-from typing import Protocol
+from typing import NoReturn, Protocol
 
 from service.errors import Invalid
 
@@ -41,14 +41,17 @@ class FolderTree:
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; raise Invalid where it is gone, unreadable or too large."""
+        path = self.root / name
+        if not path.is_file():
+            raise Invalid(f"{name} is not there, or is no plain file", "/location")
         try:
-            with (self.root / name).open("rb") as file:
+            with path.open("rb") as file:
                 return _bounded(name, file.read(MAX_FILE_BYTES + 1))
         except OSError as error:
             raise Invalid(f"{name} cannot be read: {error.strerror}", "/location") from None
 
     def _walk(self, limit: Path) -> Iterator[str]:
-        for folder, folders, files in os.walk(self.root, followlinks=True):
+        for folder, folders, files in os.walk(self.root, followlinks=True, onerror=_refuse):
             for entry in folders + files:
                 _check_link(Path(folder) / entry, limit)
             base = Path(folder).relative_to(self.root)
@@ -95,6 +98,10 @@ def _names(names: Iterable[str]) -> list[str]:
 def _check_printable(name: str) -> None:
     if not name.isprintable():
         raise Invalid(f"the file name {name!a} has characters that cannot be shown; rename the file", "/location")
+
+
+def _refuse(error: OSError) -> NoReturn:
+    raise Invalid(f"the folder {Path(error.filename).name} cannot be read: {error.strerror}", "/location") from None
 
 
 def _bounded(name: str, data: bytes) -> bytes:
