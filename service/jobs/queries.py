@@ -5,7 +5,7 @@ Whoever changes a job locks its row first and touches its shards after, so that 
 
 import time
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, NamedTuple
 
@@ -158,16 +158,32 @@ def subject_names(session: Session, jobs: Sequence[Job]) -> dict[uuid.UUID, str]
     return names
 
 
-def wait_for(sessions: Sessions, job_id: uuid.UUID, seconds: float, version: int | None = None) -> Job:
-    """The job when it has ended, when its version is not `version`, or when the time is over; no session stays open."""
+def wait_for(
+    sessions: Sessions, job_id: uuid.UUID, seconds: float, enough: Callable[[Job], bool] = lambda job: False
+) -> Job:
+    """The job when it has ended, when it is `enough`, or when the time is over; no session stays open meanwhile."""
     end = time.monotonic() + seconds
     while True:
         with reading(sessions) as session:
             job = session.get_one(Job, job_id)
-        changed = version is not None and job.version != version
-        if changed or job.state in TERMINAL_STATES or time.monotonic() >= end:
+        if job.state in TERMINAL_STATES or enough(job) or time.monotonic() >= end:
             return job
         time.sleep(min(POLL_SECONDS, max(0.0, end - time.monotonic())))
+
+
+def get_state(session: Session, job_id: uuid.UUID) -> str:
+    """The job's state."""
+    return session.scalars(sa.select(Job.state).where(Job.id == job_id)).one()
+
+
+def get_summary(session: Session, team_id: uuid.UUID, job_id: uuid.UUID) -> dict[str, Any]:
+    """What the team's job found, in short; raise NotFound without such a job, Conflict unless it has succeeded."""
+    job = find_job(session, team_id, job_id)
+    if job.state in ACTIVE_STATES:
+        raise Conflict(f"the job is {job.state}; its summary is there once it has succeeded")
+    if job.state != "succeeded":
+        raise Conflict(f"the job is {job.state} and has no summary; retry it")
+    return job.summary or {}
 
 
 def list_events(session: Session, job_id: uuid.UUID, after: int, limit: int) -> list[Event]:
@@ -236,4 +252,4 @@ def seconds_per_image(session: Session, team_id: uuid.UUID, model_id: uuid.UUID)
         .join(Job, Job.id == Shard.job_id)
         .where(Job.team_id == team_id, Job.model_id == model_id, Stage.unit == "images", Shard.seconds.is_not(None))
     ).one()
-    return seconds / images if images else None
+    return seconds / images if seconds is not None and images else None

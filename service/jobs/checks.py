@@ -1,0 +1,154 @@
+"""From a well-formed request for work to one that can be done: its subjects exist, fit each other and fit in."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy.orm import Session
+
+from service.catalog import queries as catalog
+from service.catalog.tables import Dataset, Layer, Model
+from service.errors import Invalid
+from service.jobs.estimates import DissectionSize, LayerSize, images_that_fit, scratch_bytes
+from service.jobs.submission import JobRequest
+
+COLORS = 11
+"""Names that the colour namer gives to pixels."""
+MIN_GRID = 4
+CELL_PIXELS = 4
+"""Pixels of the input along one cell of the grid, which makes 56 cells of 224 pixels."""
+
+
+@dataclass(frozen=True)
+class CheckedDissection:
+    """A dissection that can be done: what is to be submitted, and the sizes that its cost follows from."""
+
+    request: JobRequest
+    size: DissectionSize
+    model: Model
+
+
+def check_dissection(
+    session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any], available_bytes: int
+) -> CheckedDissection:
+    """Check a dissection against the team's catalog and the scratch space; raise Invalid that points at the fault."""
+    model = _find_classifier(session, team_id, wanted["model"])
+    dataset = _find_dataset(session, team_id, wanted["dataset"])
+    layers = _find_layers(session, model, wanted["params"]["layers"])
+    masks = sum(catalog.concept_counts(session, [dataset])[dataset.id].values())
+    _check_segmentation(dataset, masks, wanted["params"]["segmentation"])
+    params = canonical_params(wanted["params"], layers, model.input, dataset)
+    size = _size(params, layers, model.input, dataset, masks)
+    _check_scratch(size, available_bytes)
+    return CheckedDissection(_request(team_id, wanted, params, model, dataset), size, model)
+
+
+def _find_classifier(session: Session, team_id: uuid.UUID, name: str) -> Model:
+    model = catalog.find_model(session, team_id, name)
+    if model is None:
+        near = catalog.near(name, catalog.model_names(session, team_id))
+        raise Invalid(f"no model is named {name!r}{near}", "/model")
+    if model.kind != "classifier":
+        raise Invalid(f"{name!r} is a {model.kind}; a dissection takes a classifier", "/model")
+    return model
+
+
+def _find_dataset(session: Session, team_id: uuid.UUID, name: str) -> Dataset:
+    dataset = catalog.find_dataset(session, team_id, name)
+    if dataset is None:
+        near = catalog.near(name, catalog.dataset_names(session, team_id))
+        raise Invalid(f"no dataset is named {name!r}{near}", "/dataset")
+    return dataset
+
+
+def _find_layers(session: Session, model: Model, names: Sequence[str]) -> list[Layer]:
+    known = {layer.name: layer for layer in catalog.layers_of(session, model)}
+    errors = [
+        {"pointer": f"/layers/{i}", "detail": f"{model.name!r} has no layer {name!r}{catalog.near(name, known)}"}
+        for i, name in enumerate(names)
+        if name not in known
+    ]
+    if errors:
+        raise Invalid("; ".join(error["detail"] for error in errors), errors=errors)
+    return [layer for layer in known.values() if layer.name in names]
+
+
+def _check_segmentation(dataset: Dataset, masks: int, segmentation: Sequence[str]) -> None:
+    if "masks" in segmentation and not masks:
+        raise Invalid(f'the dataset {dataset.name!r} has no masks; ask for "colors" alone', "/segmentation")
+
+
+def canonical_params(
+    params: Mapping[str, Any], layers: Sequence[Layer], input: Mapping[str, Any], dataset: Dataset
+) -> dict[str, Any]:
+    """The params that all requests for the same dissection share: nothing left open, in one order."""
+    images = params["max_images"]
+    return {
+        **params,
+        "layers": [layer.name for layer in layers],
+        "grid": params["grid"] or dataset.grid or _natural_grid(input),
+        "max_images": None if images is None or images >= dataset.images else images,
+    }
+
+
+def _natural_grid(input: Mapping[str, Any]) -> int:
+    sides = input_sides(input)
+    if sides is None:
+        raise Invalid("the model takes images of any size, so that the grid must be named", "/grid")
+    return max(MIN_GRID, min(sides) // CELL_PIXELS)
+
+
+def input_sides(input: Mapping[str, Any]) -> tuple[int, int] | None:
+    """Height and width of what the network sees; None where the images decide."""
+    size = input.get("crop") or input.get("resize")
+    if size is None:
+        return None
+    return (size, size) if isinstance(size, int) else (size[0], size[1])
+
+
+def _size(
+    params: Mapping[str, Any], layers: Sequence[Layer], input: Mapping[str, Any], dataset: Dataset, masks: int
+) -> DissectionSize:
+    grid: int = params["grid"]
+    height, width = input_sides(input) or (CELL_PIXELS * grid, CELL_PIXELS * grid)
+    concepts = {"masks": masks, "colors": COLORS}
+    return DissectionSize(
+        images=params["max_images"] or dataset.images,
+        image_pixels=height * width,
+        grid=grid,
+        label_channels=len(params["segmentation"]),
+        concepts=sum(concepts[name] for name in params["segmentation"]),
+        layers=[LayerSize(layer.units, layer.height, layer.width) for layer in layers],
+        quantile=params["quantile"],
+        top_images=params["top_images"],
+    )
+
+
+def _check_scratch(size: DissectionSize, available_bytes: int) -> None:
+    needed = scratch_bytes(size)
+    if needed <= available_bytes:
+        return
+    fit = images_that_fit(size, available_bytes)
+    remedy = f'"max_images": {fit} would fit' if fit else "ask for fewer layers or a coarser grid"
+    detail = f"the job needs {needed} bytes of scratch space of the {available_bytes} that it may fill; {remedy}"
+    raise Invalid(detail, "/max_images")
+
+
+def _request(
+    team_id: uuid.UUID, wanted: Mapping[str, Any], params: dict[str, Any], model: Model, dataset: Dataset
+) -> JobRequest:
+    seconds = wanted["deadline_seconds"]
+    return JobRequest(
+        team_id=team_id,
+        kind=wanted["kind"],
+        params=params,
+        inputs={"model": model.digest, "dataset": dataset.manifest},
+        model_id=model.id,
+        dataset_id=dataset.id,
+        priority=wanted["priority"],
+        labels=wanted["labels"],
+        lifetime=None if seconds is None else timedelta(seconds=seconds),
+        shared=wanted["reuse"],
+    )

@@ -1,0 +1,99 @@
+"""What a dissection costs, reckoned from the sizes of its inputs alone."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from math import ceil
+
+IMAGES_IN_SHARD = 64
+UNITS_IN_SHARD = 256
+SAMPLE_BYTES = 8
+"""A kept sample: a float32 value and its uint32 position."""
+SLACK = 2.0
+"""Samples kept for each one above the threshold, because the threshold is known only after the pass."""
+PICTURE_BYTES = 0.25
+"""Bytes of a stored picture for each of its pixels."""
+
+
+@dataclass(frozen=True)
+class LayerSize:
+    """A layer's units and the size of their maps."""
+
+    units: int
+    height: int
+    width: int
+
+
+@dataclass(frozen=True)
+class DissectionSize:
+    """The sizes that a dissection's cost follows from."""
+
+    images: int
+    image_pixels: int
+    grid: int
+    label_channels: int
+    concepts: int
+    layers: Sequence[LayerSize]
+    quantile: float
+    top_images: int
+
+    @property
+    def units(self) -> int:
+        """Units of all layers."""
+        return sum(layer.units for layer in self.layers)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What a job would take, and how long on the workers that are there; `seconds` is None without workers."""
+
+    shards: int
+    forward_passes: int
+    scratch_bytes: int
+    artifact_bytes: int
+    seconds: float | None
+    workers: int
+
+
+def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers: int) -> Estimate:
+    """Reckon what a dissection takes when each image takes that many seconds of one worker."""
+    collecting = ceil(size.images / IMAGES_IN_SHARD)
+    measuring = sum(ceil(layer.units / UNITS_IN_SHARD) for layer in size.layers)
+    return Estimate(
+        shards=1 + collecting + measuring,
+        forward_passes=size.images,
+        scratch_bytes=scratch_bytes(size),
+        artifact_bytes=_artifact_bytes(size),
+        seconds=size.images * seconds_per_image / workers if workers else None,
+        workers=workers,
+    )
+
+
+def _artifact_bytes(size: DissectionSize) -> int:
+    pictures = size.units * size.top_images * size.image_pixels * PICTURE_BYTES
+    matrices = 4 * size.units * size.concepts
+    return ceil(pictures) + matrices
+
+
+def scratch_bytes(size: DissectionSize) -> int:
+    """Scratch space that a dissection takes."""
+    return ceil(size.images * scratch_bytes_per_image(size))
+
+
+def scratch_bytes_per_image(size: DissectionSize) -> float:
+    """Scratch space that each image of a dissection takes."""
+    cells = size.grid**2
+    samples = size.units * cells * min(1.0, SLACK * size.quantile) * SAMPLE_BYTES
+    peaks = 4 * size.units
+    labels = 2 * size.label_channels * cells
+    return samples + peaks + labels + _top_map_bytes(size) / IMAGES_IN_SHARD
+
+
+def _top_map_bytes(size: DissectionSize) -> int:
+    # each shard of images keeps its own top images' maps, no larger than the grid
+    areas = (layer.units * min(layer.height, size.grid) * min(layer.width, size.grid) for layer in size.layers)
+    return 4 * min(size.top_images, IMAGES_IN_SHARD) * sum(areas)
+
+
+def images_that_fit(size: DissectionSize, available_bytes: int) -> int:
+    """The most images for which a dissection of otherwise this size keeps within the scratch space; 0 if none."""
+    return int(available_bytes / scratch_bytes_per_image(size))

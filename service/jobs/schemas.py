@@ -1,0 +1,275 @@
+"""The wire format of jobs: one schema for the request of each kind, and what is answered."""
+
+import re
+from typing import Any
+
+import marshmallow as ma
+from marshmallow import fields, validate
+
+from service.api import Schema
+from service.catalog.schemas import Real
+from service.jobs.tables import JOB_STATES
+from service.pagination import DEFAULT_LIMIT, PageQuery
+
+LABEL_NAME = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+MAX_LABELS = 32
+MAX_LAYERS = 256
+MAX_DEADLINE_SECONDS = 30 * 24 * 3600
+SEGMENTATIONS = ("masks", "colors")
+
+
+class Distinct(validate.Validator):
+    """Refuses a list that names something twice."""
+
+    def __call__(self, values: list[Any]) -> list[Any]:
+        """Return the values; raise ValidationError at the second of two equal ones."""
+        for index, value in enumerate(values):
+            if value in values[:index]:
+                raise ma.ValidationError({index: [f"{value!r} is there twice; name it once"]})
+        return values
+
+
+class Segmentation(fields.Field[list[str]]):
+    """One way to segment the images, or a list of several; read as a list in a fixed order."""
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
+        names = value if isinstance(value, list) else [value]
+        if not names:
+            raise ma.ValidationError(f"name at least one of {_either(SEGMENTATIONS)}")
+        for name in names:
+            if name not in SEGMENTATIONS:
+                raise ma.ValidationError(f"there is no segmentation {name!r}; choose {_either(SEGMENTATIONS)}")
+        Distinct()(names)
+        return [name for name in SEGMENTATIONS if name in names]
+
+
+def _either(names: Any) -> str:
+    return " or ".join(repr(name) for name in names)
+
+
+class SubmissionSchema(Schema):
+    """What a request for work of any kind may say beside the kind's own params."""
+
+    COMMON = ("kind", "model", "dataset", "priority", "reuse", "labels", "deadline_seconds")
+
+    kind = fields.String(required=True)
+    model = fields.String(required=True, validate=validate.Length(1, 128))
+    dataset = fields.String(required=True, validate=validate.Length(1, 128))
+    priority = fields.Integer(
+        strict=True,
+        load_default=0,
+        validate=validate.Range(-100, 100),
+        metadata={"description": "Higher goes first."},
+    )
+    reuse = fields.Boolean(
+        load_default=True,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Answer with the team's job for the same work, if there is one."},
+    )
+    labels = fields.Dict(
+        keys=fields.String(validate=validate.Regexp(rf"\A{LABEL_NAME.pattern}\Z")),
+        values=fields.String(validate=validate.Length(max=256)),
+        load_default=dict,
+        validate=validate.Length(max=MAX_LABELS),
+        metadata={"description": "Your own notes, to find the job by."},
+    )
+    deadline_seconds = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(1, MAX_DEADLINE_SECONDS),
+        metadata={"description": "The job expires if it is not done by then."},
+    )
+
+    @ma.post_load
+    def gather_params(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Set the kind's own params apart."""
+        params = {name: value for name, value in values.items() if name not in self.COMMON}
+        return {name: values[name] for name in self.COMMON} | {"params": params}
+
+
+class DissectionRequestSchema(SubmissionSchema):
+    """A dissection: which concept each unit of some layers detects; the defaults are the paper's."""
+
+    kind = fields.String(required=True, validate=validate.Equal("dissection"))
+    layers = fields.List(
+        fields.String(validate=validate.Length(1, 256)),
+        required=True,
+        validate=[validate.Length(1, MAX_LAYERS), Distinct()],
+        metadata={"description": "As in GET /v1/models/{name}/layers."},
+    )
+    quantile = Real(
+        load_default=0.01,
+        validate=validate.Range(0, 0.5, min_inclusive=False),
+        metadata={"description": "Share of all grid cells that lie above a unit's threshold."},
+    )
+    grid = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(4, 512),
+        metadata={"description": "Side of the grid; null takes the dataset's, else a quarter of the input's side."},
+    )
+    upsampling = fields.String(
+        load_default="zero",
+        validate=validate.OneOf(["zero", "edge"]),
+        metadata={"description": "What lies outside a map: zeros, or its border repeated."},
+    )
+    segmentation = Segmentation(
+        load_default=lambda: ["masks"],
+        metadata={
+            "description": "`masks`, `colors` or a list of both.",
+            "anyOf": [
+                {"type": "string", "enum": list(SEGMENTATIONS)},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "enum": list(SEGMENTATIONS)},
+                    "minItems": 1,
+                    "uniqueItems": True,
+                },
+            ],
+        },
+    )
+    cutoff = Real(
+        load_default=0.04,
+        validate=validate.Range(0, 1, max_inclusive=False),
+        metadata={"description": "A unit whose label's IoU is above it is a detector."},
+    )
+    max_images = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(1, 2**31 - 1),
+        metadata={"description": "Use this many images, evenly strided; null uses all."},
+    )
+    top_images = fields.Integer(
+        strict=True,
+        load_default=5,
+        validate=validate.Range(1, 100),
+        metadata={"description": "Images shown for each unit."},
+    )
+
+
+REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {"dissection": DissectionRequestSchema}
+
+
+class JobRequestSchema(Schema):
+    """A request for work; its `kind` says which schema holds for the rest."""
+
+    class Meta:  # noqa: D106
+        unknown = ma.INCLUDE
+
+    kind = fields.String(required=True, validate=validate.OneOf(REQUEST_SCHEMAS, error="no such kind; {choices} exist"))
+
+    @ma.post_load
+    def read(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
+        """Read the whole body by the schema of its kind."""
+        loaded: dict[str, Any] = REQUEST_SCHEMAS[values["kind"]]().load(values)
+        return loaded
+
+
+class ProgressSchema(Schema):
+    """How far the present stage is."""
+
+    done = fields.Integer(required=True)
+    total = fields.Integer(required=True)
+    unit = fields.String(required=True)
+    stage = fields.String(required=True)
+
+
+class JobSchema(Schema):
+    """One request for work."""
+
+    id = fields.UUID(required=True)
+    kind = fields.String(required=True)
+    state = fields.String(required=True, validate=validate.OneOf(JOB_STATES))
+    model = fields.String(required=True, allow_none=True)
+    dataset = fields.String(required=True, allow_none=True)
+    params = fields.Dict(required=True, metadata={"description": "Canonical: every default is filled in."})
+    priority = fields.Integer(required=True)
+    labels = fields.Dict(required=True)
+    progress = fields.Nested(ProgressSchema, required=True)
+    attempt = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    started_at = fields.AwareDateTime(required=True, allow_none=True)
+    finished_at = fields.AwareDateTime(required=True, allow_none=True)
+    deadline_at = fields.AwareDateTime(required=True, allow_none=True)
+    error = fields.Dict(required=True, allow_none=True, metadata={"description": "The problem that ended the job."})
+    links = fields.Dict(required=True, keys=fields.String(), values=fields.String())
+    fingerprint = fields.String(required=True)
+
+
+class EstimateSchema(Schema):
+    """What a job would cost."""
+
+    shards = fields.Integer(required=True)
+    forward_passes = fields.Integer(required=True)
+    scratch_bytes = fields.Integer(required=True)
+    artifact_bytes = fields.Integer(required=True)
+    seconds = fields.Float(required=True, allow_none=True, metadata={"description": "null while no worker is there"})
+    workers = fields.Integer(required=True, metadata={"description": "Workers seen in the last half minute."})
+
+
+class EventSchema(Schema):
+    """Something that happened to a job."""
+
+    sequence = fields.Integer(required=True)
+    type = fields.String(required=True)
+    data = fields.Dict(required=True)
+    at = fields.AwareDateTime(required=True)
+
+
+class IdempotencySchema(Schema):
+    """The header by which a request can be sent twice and done once."""
+
+    class Meta:  # noqa: D106
+        unknown = ma.EXCLUDE
+
+    key = fields.String(
+        data_key="Idempotency-Key",
+        load_default=None,
+        validate=validate.Regexp(r"\A[\x21-\x7e]{1,255}\Z", error="1 to 255 visible ASCII characters"),
+    )
+
+
+class JobsQuerySchema(PageQuery):
+    """Which jobs to list."""
+
+    kind = fields.String()
+    model = fields.String()
+    state = fields.String(validate=validate.OneOf(JOB_STATES))
+    label = fields.String(
+        validate=validate.Regexp(rf"\A{LABEL_NAME.pattern}:.{{0,256}}\Z", error="write it as name:value"),
+        metadata={"description": "`name:value`"},
+    )
+
+
+class WaitSchema(Schema):
+    """How long to wait for a change."""
+
+    wait = fields.Float(
+        load_default=0.0,
+        validate=validate.Range(0, 60),
+        metadata={"description": "Seconds to wait for another version than If-None-Match names, or for the job's end."},
+    )
+
+
+class EventsQuerySchema(Schema):
+    """From where on to list a job's events."""
+
+    after = fields.Integer(
+        load_default=None,
+        validate=validate.Range(0, 2**31 - 1),
+        metadata={"description": "Only events beyond this sequence number."},
+    )
+    limit = fields.Integer(load_default=DEFAULT_LIMIT, validate=validate.Range(1))
+
+
+class LastEventSchema(Schema):
+    """From where on to stream a job's events."""
+
+    class Meta:  # noqa: D106
+        unknown = ma.EXCLUDE
+
+    last_event_id = fields.Integer(data_key="Last-Event-ID", load_default=None, validate=validate.Range(0, 2**31 - 1))
