@@ -1,5 +1,6 @@
 """Every error that a caller may see; `service.api` turns each into problem+json."""
 
+from collections.abc import Mapping
 from typing import Any
 
 
@@ -9,6 +10,7 @@ class UnitAtlasError(Exception):
     status = 500
     slug = "internal"
     title = "Something went wrong here"
+    headers: Mapping[str, str] = {}
 
     def __init__(self, detail: str, pointer: str | None = None, errors: list[dict[str, str]] | None = None) -> None:
         super().__init__(detail)
@@ -66,6 +68,22 @@ class Conflict(UnitAtlasError):
     """The request contradicts the state of things."""
 
     status, slug, title = 409, "conflict", "The request contradicts the present state"
+
+
+class UnfinishedUpload(NotFound):
+    """An artifact is not here, or not all of it."""
+
+    def __init__(self, digest: str, offset: int) -> None:
+        super().__init__(f"the team has no artifact {digest}; {offset} bytes of it were uploaded")
+        self.headers = {"Upload-Offset": str(offset)}
+
+
+class WrongOffset(Conflict):
+    """An upload does not go on where the bytes that are here end."""
+
+    def __init__(self, offset: int) -> None:
+        super().__init__(f"{offset} bytes are here; go on from there", "header:Content-Range")
+        self.headers = {"Upload-Offset": str(offset)}
 
 
 class TooLarge(UnitAtlasError):

@@ -30,13 +30,14 @@ class ArtifactStore:
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-                self._adopt(Path(file.name), digest.hexdigest())
+                self.adopt(Path(file.name), digest.hexdigest())
             except BaseException:
                 Path(file.name).unlink(missing_ok=True)
                 raise
         return digest.hexdigest()
 
-    def _adopt(self, file: Path, digest: str) -> None:
+    def adopt(self, file: Path, digest: str) -> None:
+        """Make a file, complete, of this digest and on the store's file system, an artifact by moving it."""
         target = self._place(digest)
         target.parent.mkdir(parents=True, exist_ok=True)
         file.replace(target)
