@@ -1,4 +1,4 @@
-"""The one typed door to flask-smorest: blueprints whose views are declared, and the OpenAPI document they add up to."""
+"""The one typed door to flask-smorest: blueprints whose views are declared by decorators."""
 
 from collections.abc import Callable, Mapping
 from functools import cache
@@ -11,10 +11,9 @@ from flask import Flask, g, request
 from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 
-from service.errors import Invalid
+from service.errors import BadRequest, Invalid
 from service.pagination import PageQuery
 from service.parsing import Parser
-from service.problems import MEDIA_TYPE
 
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
@@ -29,24 +28,6 @@ class Schema(ma.Schema):
         unknown = ma.RAISE
 
 
-class ErrorSchema(Schema):
-    """One field at fault."""
-
-    pointer = fields.String(required=True, metadata={"description": "`/layers/0` in the body, `query:limit` beside it"})
-    detail = fields.String(required=True)
-
-
-class ProblemSchema(Schema):
-    """An RFC 9457 problem."""
-
-    type = fields.String(required=True)
-    title = fields.String(required=True)
-    status = fields.Integer(required=True)
-    detail = fields.String(required=True)
-    errors = fields.List(fields.Nested(ErrorSchema), required=True)
-    request_id = fields.String(required=True, allow_none=True)
-
-
 class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     """Views under declarative decorators; a view's docstring is its summary in the document.
 
@@ -58,9 +39,11 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     def __init__(self, name: str, description: str, *, prefix: str = "/v1") -> None:
         super().__init__(name, name, url_prefix=prefix, description=description)
 
-    def route(self, rule: str, *, methods: tuple[str, ...] = ("GET",)) -> Decorator:
-        """Serve `rule` by the view."""
-        decorate: Decorator = super().route(rule, methods=list(methods))
+    def route(
+        self, rule: str, *, methods: tuple[str, ...] = ("GET",), parameters: list[dict[str, Any]] | None = None
+    ) -> Decorator:
+        """Serve `rule` by the view; `parameters` describe the path's, where their type does not say enough."""
+        decorate: Decorator = super().route(rule, methods=list(methods), parameters=parameters)
         return decorate
 
     def get(self, rule: str) -> Decorator:
@@ -120,9 +103,23 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
         )
         return decorate
 
-    def also(self, status: int, schema: type[ma.Schema] | None = None, *, description: str | None = None) -> Decorator:
+    def also(
+        self,
+        status: int,
+        schema: type[ma.Schema] | None = None,
+        *,
+        description: str | None = None,
+        content_type: str | None = None,
+    ) -> Decorator:
         """Document another reply that the view may give."""
-        decorate: Decorator = super().alt_response(status, schema=schema, description=description)
+        decorate: Decorator = super().alt_response(
+            status, schema=schema, description=description, content_type=content_type
+        )
+        return decorate
+
+    def describe(self, **operation: Any) -> Decorator:
+        """Add to the view's operation in the document what no other decorator says."""
+        decorate: Decorator = self.doc(**operation)
         return decorate
 
     def paginated(self, item: type[ma.Schema], query: type[PageQuery] = PageQuery) -> Decorator:
@@ -145,42 +142,19 @@ def page_of(item: type[ma.Schema]) -> type[ma.Schema]:
     return Schema.from_dict(members, name=f"{name}PageSchema")
 
 
-class Api(flask_smorest.Api):  # type: ignore[misc]
-    """flask-smorest with our problems for its errors."""
-
-    ERROR_SCHEMA = ProblemSchema
-
-    def _register_error_handlers(self) -> None:
-        pass  # service.problems answers them
-
-    def _register_responses(self) -> None:
-        # the document must say that errors are problem+json, and only errors
-        self.DEFAULT_RESPONSE_CONTENT_TYPE = MEDIA_TYPE
-        super()._register_responses()
-        del self.DEFAULT_RESPONSE_CONTENT_TYPE
-
-    def _register_pagination_header(self) -> None:
-        pass  # pages are ours, see `Blueprint.paginated`
-
-
-def init_app(app: Flask, blueprints: list[Blueprint]) -> Api:
-    """Serve the blueprints and describe them at /openapi.json and /docs."""
-    app.config.update(API_TITLE="Unit Atlas", API_VERSION="v1", OPENAPI_VERSION="3.1.1")
-    app.before_request(_refuse_stray_query)
+def init_app(app: Flask) -> None:
+    """Give every request of the app strict query strings and every reply its ETag."""
+    app.before_request(_refuse_stray_input)
     app.after_request(_tag)
-    api = Api(app)
-    api.spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
-    for blueprint in blueprints:
-        api.register_blueprint(blueprint)
-    return api
 
 
-def _refuse_stray_query() -> None:
+def _refuse_stray_input() -> None:
+    if "\0" in request.path or b"%00" in request.query_string:
+        raise BadRequest("the address holds a null character, which no name contains")
     view = flask.current_app.view_functions.get(request.endpoint or "")
-    if view is not None and not hasattr(view, "takes_query"):
+    if request.args and view is not None and not hasattr(view, "takes_query"):
         errors = [{"pointer": f"query:{name}", "detail": "Unknown field."} for name in request.args]
-        if errors:
-            raise Invalid(f"this address takes no query string, not {', '.join(request.args)}", errors=errors)
+        raise Invalid(f"this address takes no query string, so not {', '.join(request.args)}", errors=errors)
 
 
 class NotModified(HTTPException):
@@ -204,7 +178,9 @@ def check_version(version: object) -> None:
 def _tag(reply: flask.Response) -> flask.Response:
     if "etag" in g:
         reply.headers["ETag"] = g.etag
-    elif request.method in ("GET", "HEAD") and reply.status_code == 200 and reply.is_json and not reply.is_streamed:
+    elif (
+        request.method in ("GET", "HEAD") and reply.status_code == 200 and reply.is_json and "ETag" not in reply.headers
+    ):
         reply.add_etag(weak=True)
         reply.make_conditional(request)
     return reply

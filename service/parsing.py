@@ -76,7 +76,7 @@ def _point_out(messages: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for location, tree in messages.items():
         for path, detail in _leaves(tree):
             at = [str(step) for step in path if step != "_schema"]
-            pointer = "".join(f"/{escape(step)}" for step in at) if location == "json" else f"{location}:{'.'.join(at)}"
+            pointer = "".join(f"/{_escape(step)}" for step in at) if location == "json" else f"{location}:{'.'.join(at)}"
             yield {"pointer": pointer, "detail": detail}
 
 
@@ -91,6 +91,6 @@ def _leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
         yield path, str(tree)
 
 
-def escape(step: str) -> str:
+def _escape(step: str) -> str:
     """A step of a JSON pointer (RFC 6901)."""
     return step.replace("~", "~0").replace("/", "~1")

@@ -27,7 +27,9 @@ def init_app(app: Flask) -> None:
 def _answer_own(error: UnitAtlasError) -> Response:
     if error.status >= 500:
         log.error("%s: %s", error.slug, error.detail)
-    return _reply(error.problem())
+    reply = _reply(error.problem())
+    reply.headers.extend(error.headers)
+    return reply
 
 
 def _answer_http(error: HTTPException) -> Response | HTTPException:
