@@ -152,10 +152,9 @@ def _filters(given: Mapping[str, Any]) -> list[sa.ColumnElement[bool]]:
 
 def subject_names(session: Session, jobs: Sequence[Job]) -> dict[uuid.UUID, str]:
     """Names of the models and datasets that the jobs are about, by id."""
-    names: dict[uuid.UUID, str] = {}
-    for table, ids in ((Model, {job.model_id for job in jobs}), (Dataset, {job.dataset_id for job in jobs})):
-        names |= dict(session.execute(sa.select(table.id, table.name).where(table.id.in_(ids - {None}))).tuples())
-    return names
+    models = sa.select(Model.id, Model.name).where(Model.id.in_({job.model_id for job in jobs if job.model_id}))
+    datasets = sa.select(Dataset.id, Dataset.name).where(Dataset.id.in_({j.dataset_id for j in jobs if j.dataset_id}))
+    return dict(session.execute(models.union_all(datasets)).tuples().all())
 
 
 def wait_for(
