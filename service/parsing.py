@@ -27,12 +27,6 @@ class Parser(FlaskParser):
             raise UnsupportedMediaType("send the body as application/json")
         return parse_json(body)
 
-    def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
-        """The query string, of text that a database can hold."""
-        if not all(map(_is_storable, req.args.values())):
-            raise BadRequest("the query string holds a null character")
-        return super().load_querystring(req, schema)
-
     def handle_error(self, error: ma.ValidationError, *_: Any, **__: Any) -> NoReturn:
         """Raise Invalid with one entry for each field at fault."""
         errors = list(_point_out(error.messages_dict))
