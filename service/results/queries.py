@@ -1,15 +1,19 @@
-"""What was found, written by the job that found it and searched by concept; always within one team."""
+"""What was found: written by the job that found it, read a unit or a concept at a time; always within one team."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from service.catalog.tables import Model
+from service.catalog.tables import Concept, Layer, Model
 from service.database import bulk_insert
+from service.errors import NotFound
+from service.jobs.tables import Job
+from service.pagination import Page, PageRequest, paginate
 from service.results.tables import LayerDissection, Unit, UnitLabel
 
 
@@ -121,3 +125,131 @@ def _unit_row(unit: UnitResult, cutoff: float) -> dict[str, Any]:
         "top_images": list(unit.top_images),
         "picture": unit.picture,
     }
+
+
+class FoundUnit(NamedTuple):
+    """A unit as a dissection saw it, and where it belongs."""
+
+    unit: Unit
+    model: str
+    layer: str
+    job_id: uuid.UUID
+    label: Concept | None
+
+
+class LabelRow(NamedTuple):
+    """A concept that a unit fits to some degree."""
+
+    category: str
+    concept: str
+    rank: int
+    iou: float
+    intersection: int
+    union: int
+
+
+class HistoryRow(NamedTuple):
+    """The same unit as one of the dissections of its layer saw it; without a label, category and concept are None."""
+
+    job: uuid.UUID
+    finished_at: datetime | None
+    current: bool
+    threshold: float
+    category: str | None
+    concept: str | None
+    iou: float
+    detector: bool
+
+
+class ConceptRow(NamedTuple):
+    """A concept, the number of units that it labels and of those of them that are its detectors."""
+
+    category: str
+    name: str
+    units: int
+    detectors: int
+
+
+def described_units(team_id: uuid.UUID) -> sa.Select[Unit, str, str, uuid.UUID, Concept]:
+    """The team's units as the fields of FoundUnit."""
+    return (
+        sa.select(Unit, Model.name, Layer.name, LayerDissection.job_id, Concept)
+        .join(LayerDissection, LayerDissection.id == Unit.dissection_id)
+        .join(Layer, Layer.id == LayerDissection.layer_id)
+        .join(Model, Model.id == Layer.model_id)
+        .join(Concept, Concept.id == Unit.concept_id, isouter=True)
+        .where(Model.team_id == team_id)
+    )
+
+
+def get_unit(
+    session: Session, team_id: uuid.UUID, model: str, layer: str, index: int, job_id: uuid.UUID | None = None
+) -> FoundUnit:
+    """The unit as the job, or else the newest dissection, saw it; raise NotFound where no such dissection is here."""
+    pinned = LayerDissection.current if job_id is None else LayerDissection.job_id == job_id
+    statement = described_units(team_id).where(Model.name == model, Layer.name == layer, Unit.index == index, pinned)
+    row = session.execute(statement).one_or_none()
+    if row is None:
+        by = "" if job_id is None else f" by job {job_id}"
+        raise NotFound(f"no unit {index} of layer {layer!r} of a model {model!r} has been dissected{by}")
+    return FoundUnit(*row)
+
+
+def labels_of(session: Session, unit: Unit) -> list[LabelRow]:
+    """All stored labels of a unit, best first."""
+    statement = (
+        sa.select(
+            Concept.category, Concept.name, UnitLabel.rank, UnitLabel.iou, UnitLabel.intersection, UnitLabel.union
+        )
+        .join(Concept, Concept.id == UnitLabel.concept_id)
+        .where(UnitLabel.unit_id == unit.id)
+        .order_by(UnitLabel.rank)
+    )
+    return [LabelRow(*row) for row in session.execute(statement)]
+
+
+def history_of(session: Session, unit: Unit, limit: int) -> list[HistoryRow]:
+    """The unit in the newest `limit` dissections of its layer, newest first."""
+    layer = sa.select(LayerDissection.layer_id).where(LayerDissection.id == unit.dissection_id).scalar_subquery()
+    statement = (
+        sa.select(
+            Job.id,
+            Job.finished_at,
+            Unit.current,
+            Unit.threshold,
+            Concept.category,
+            Concept.name,
+            Unit.iou,
+            Unit.detector,
+        )
+        .join(LayerDissection, LayerDissection.id == Unit.dissection_id)
+        .join(Job, Job.id == LayerDissection.job_id)
+        .join(Concept, Concept.id == Unit.concept_id, isouter=True)
+        .where(LayerDissection.layer_id == layer, Unit.index == unit.index)
+        .order_by(LayerDissection.id.desc())
+        .limit(limit)
+    )
+    return [HistoryRow(*row) for row in session.execute(statement)]
+
+
+def list_concepts(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The team's concepts that fit the page's filters, by category and name, with counts of their current units."""
+    statement = sa.select(Concept).where(Concept.team_id == team_id)
+    if page.filters.get("category") is not None:
+        statement = statement.where(Concept.category == page.filters["category"])
+    if page.filters.get("q") is not None:
+        statement = statement.where(Concept.name.icontains(page.filters["q"], autoescape=True))
+    found = paginate(session, statement, [Concept.category, Concept.name], page)
+    counts = _count_units(session, [concept.id for concept in found.data])
+    rows = [ConceptRow(concept.category, concept.name, *counts.get(concept.id, (0, 0))) for concept in found.data]
+    return Page(rows, found.next_cursor)
+
+
+def _count_units(session: Session, concept_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    statement = (
+        sa.select(Unit.concept_id, sa.func.count(), sa.func.count().filter(Unit.detector))
+        .where(Unit.concept_id.in_(concept_ids), Unit.current)
+        .group_by(Unit.concept_id)
+    )
+    rows = session.execute(statement)
+    return {concept_id: (units, detectors) for concept_id, units, detectors in rows if concept_id is not None}
