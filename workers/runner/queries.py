@@ -22,7 +22,8 @@ from workers.jobs.kind import Canceled, FinishedStage, JobKind, JobView, ShardLo
 
 LIVE_STATES = ("queued", "running")
 """States of a job whose shards are to be run."""
-LONGEST_PAUSE = timedelta(minutes=10)
+MOST_DOUBLINGS = 6
+"""How often the pause before a new attempt doubles."""
 
 
 @dataclass(frozen=True)
@@ -231,7 +232,7 @@ def requeue(session: Session, job: Job, shard: Shard, settings: Settings, error:
 
 
 def _pause(settings: Settings, attempt: int) -> timedelta:
-    return timedelta(seconds=min(settings.retry_seconds * 2.0 ** (attempt - 1), LONGEST_PAUSE.total_seconds()))
+    return timedelta(seconds=settings.retry_seconds * 2 ** min(attempt - 1, MOST_DOUBLINGS))
 
 
 def announce_worker(session: Session, name: str, device: str) -> None:

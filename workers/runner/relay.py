@@ -112,6 +112,4 @@ class Relay:
 
 
 def _directories_by_job(root: Path) -> dict[uuid.UUID, Path]:
-    if not root.is_dir():
-        return {}
-    return {uuid.UUID(path.name): path for path in root.iterdir()}
+    return {uuid.UUID(path.name): path for path in root.glob("*-*-*-*-*")}

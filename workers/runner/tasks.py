@@ -17,6 +17,6 @@ def run_shard(self: "Task[Any, Any]", shard_id: str) -> None:
     One shard a task, so that ending a task ends that shard's work and no other's. As the messages may be lost, a worker
     that leaves claimable shards behind leaves a hint too.
     """
-    deserving = run_next(this_process(), owner=self.request.hostname, task_id=self.request.id)
+    deserving = run_next(this_process(), owner=str(self.request.hostname), task_id=str(self.request.id))
     if len(deserving) > 1 or (deserving and count_hints(celery) == 0):
         publish(celery, deserving)
