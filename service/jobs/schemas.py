@@ -1,6 +1,5 @@
 """The wire format of jobs: one schema for the request of each kind, and what is answered."""
 
-import re
 from typing import Any
 
 import marshmallow as ma
@@ -11,11 +10,16 @@ from service.catalog.schemas import Real
 from service.jobs.tables import JOB_STATES
 from service.pagination import DEFAULT_LIMIT, PageQuery
 
-LABEL_NAME = re.compile(r"[A-Za-z0-9._/-]{1,64}")
+LABEL_NAME = "[A-Za-z0-9._/-]{1,64}"
 MAX_LABELS = 32
 MAX_LAYERS = 256
 MAX_DEADLINE_SECONDS = 30 * 24 * 3600
 SEGMENTATIONS = ("masks", "colors")
+
+
+def whole(pattern: str, error: str) -> validate.Regexp:
+    """Let through what the pattern matches from end to end; JSON Schema knows no `\\Z`, and `$` forgives a newline."""
+    return validate.Regexp(rf"^{pattern}$(?!\n)", error=error)
 
 
 class Distinct(validate.Validator):
@@ -68,11 +72,13 @@ class SubmissionSchema(Schema):
         metadata={"description": "Answer with the team's job for the same work, if there is one."},
     )
     labels = fields.Dict(
-        keys=fields.String(validate=validate.Regexp(rf"\A{LABEL_NAME.pattern}\Z")),
+        keys=fields.String(
+            validate=whole(LABEL_NAME, "a label's name is 1 to 64 letters, digits, '.', '_', '/' and '-'")
+        ),
         values=fields.String(validate=validate.Length(max=256)),
         load_default=dict,
         validate=validate.Length(max=MAX_LABELS),
-        metadata={"description": "Your own notes, to find the job by."},
+        metadata={"description": "Your own notes, to find the job by.", "maxProperties": MAX_LABELS},
     )
     deadline_seconds = fields.Integer(
         strict=True,
@@ -102,7 +108,10 @@ class DissectionRequestSchema(SubmissionSchema):
     quantile = Real(
         load_default=0.01,
         validate=validate.Range(0, 0.5, min_inclusive=False),
-        metadata={"description": "Share of all grid cells that lie above a unit's threshold."},
+        metadata={
+            "description": "Share of all grid cells that lie above a unit's threshold.",
+            "exclusiveMinimum": 0,
+        },
     )
     grid = fields.Integer(
         strict=True,
@@ -134,7 +143,7 @@ class DissectionRequestSchema(SubmissionSchema):
     cutoff = Real(
         load_default=0.04,
         validate=validate.Range(0, 1, max_inclusive=False),
-        metadata={"description": "A unit whose label's IoU is above it is a detector."},
+        metadata={"description": "A unit whose label's IoU is above it is a detector.", "exclusiveMaximum": 1},
     )
     max_images = fields.Integer(
         strict=True,
@@ -160,7 +169,10 @@ class JobRequestSchema(Schema):
     class Meta:  # noqa: D106
         unknown = ma.INCLUDE
 
-    kind = fields.String(required=True, validate=validate.OneOf(REQUEST_SCHEMAS, error="no such kind; {choices} exist"))
+    kind = fields.String(
+        required=True,
+        validate=validate.OneOf(REQUEST_SCHEMAS, error="no jobs of this kind can be submitted; there is {choices}"),
+    )
 
     @ma.post_load
     def read(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
@@ -229,7 +241,7 @@ class IdempotencySchema(Schema):
     key = fields.String(
         data_key="Idempotency-Key",
         load_default=None,
-        validate=validate.Regexp(r"\A[\x21-\x7e]{1,255}\Z", error="1 to 255 visible ASCII characters"),
+        validate=whole("[!-~]{1,255}", "a key is 1 to 255 visible ASCII characters"),
     )
 
 
@@ -240,7 +252,7 @@ class JobsQuerySchema(PageQuery):
     model = fields.String()
     state = fields.String(validate=validate.OneOf(JOB_STATES))
     label = fields.String(
-        validate=validate.Regexp(rf"\A{LABEL_NAME.pattern}:.{{0,256}}\Z", error="write it as name:value"),
+        validate=whole(f"{LABEL_NAME}:.{{0,256}}", "write it as name:value"),
         metadata={"description": "`name:value`"},
     )
 
@@ -273,3 +285,13 @@ class LastEventSchema(Schema):
         unknown = ma.EXCLUDE
 
     last_event_id = fields.Integer(data_key="Last-Event-ID", load_default=None, validate=validate.Range(0, 2**31 - 1))
+
+
+REQUEST_BODY = {
+    "content": {
+        "application/json": {
+            "schema": {"oneOf": list(REQUEST_SCHEMAS.values()), "discriminator": {"propertyName": "kind"}},
+        }
+    }
+}
+"""What `JobRequestSchema` does not say in the OpenAPI document: the schemas that it chooses from."""

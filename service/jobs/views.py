@@ -15,6 +15,7 @@ from service.jobs.estimates import Estimate, estimate_dissection
 from service.jobs.fingerprints import digest
 from service.jobs.replies import describe
 from service.jobs.schemas import (
+    REQUEST_BODY,
     EstimateSchema,
     EventSchema,
     EventsQuerySchema,
@@ -44,6 +45,7 @@ def _describe(job: Job) -> dict[str, Any]:
 
 @blueprint.post("/jobs")
 @blueprint.requires("run")
+@blueprint.describe(requestBody=REQUEST_BODY)
 @blueprint.arguments(JobRequestSchema)
 @blueprint.arguments(IdempotencySchema, location="headers")
 @blueprint.also(200, JobSchema, description="The job that does, or did, this work already")
@@ -54,12 +56,14 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
     key = headers["key"] and queries.Idempotency(headers["key"], digest({"path": request.path, "body": wanted}))
     checked = check_dissection(db(), team_id(), wanted, settings.scratch_bytes)
     job, status = submission.submit(db(), checked.request, settings.max_queued_jobs, key)
-    _publish(job)
+    if status == 202:
+        _publish(job)
     return _describe(job), status, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER
 
 
 @blueprint.post("/jobs:estimate")
 @blueprint.requires("read")
+@blueprint.describe(requestBody=REQUEST_BODY)
 @blueprint.arguments(JobRequestSchema)
 @blueprint.response(200, EstimateSchema)
 def estimate(wanted: dict[str, Any]) -> Estimate:
@@ -101,6 +105,7 @@ def _is_news(job: Job) -> bool:
 
 @blueprint.get("/jobs/<uuid:job_id>/events")
 @blueprint.requires("read")
+@blueprint.describe(responses={200: {"content": {events.MEDIA_TYPE: {"schema": {"type": "string"}}}}})
 @blueprint.arguments(EventsQuerySchema, location="query")
 @blueprint.arguments(LastEventSchema, location="headers")
 @blueprint.response(200, page_of(EventSchema))
