@@ -56,12 +56,10 @@ def house(c: Canvas, x: float, y: float, h: float) -> None:
     """Paint a detached house."""
     half, wall = h * c.between(0.5, 0.8), h * c.between(0.52, 0.64)
     c.shadow(x, y, half * 1.15, h * 0.06)
-    if c.chance(0.6):
-        brick = c.paint("house", c.colour(palette.BRICK), part="chimney", material="brick", texture="bricks")
-        left = x + half * c.rng.choice((-0.55, 0.4))
-        c.rectangle(brick, (left, y - h * 1.05, left + h * 0.13, y - wall))
     c.rectangle(masonry(c, "house", ("brick", "plaster", "wood", "stone")), (x - half, y - wall, x + half, y))
     roof(c, "house", x, y - wall, half * 1.15, h - wall, hip=c.rng.choice((0.0, 0.45, 0.7)))
+    if c.chance(0.6):
+        chimney(c, x + half * c.rng.choice((-0.5, 0.45)), y - h * 0.78, h)
     door = c.rng.choice((-0.5, 0.0, 0.5))
     entrance(c, "house", x + door * half, y, h * 0.15, h * 0.34)
     glass = panes(c, "house")
@@ -70,6 +68,13 @@ def house(c: Canvas, x: float, y: float, h: float) -> None:
         c.rectangle(
             glass, (x + spot * half - size, y - wall * 0.72, x + spot * half + size, y - wall * 0.72 + size * 1.8)
         )
+
+
+def chimney(c: Canvas, x: float, y: float, h: float) -> None:
+    """Paint the chimney of a house h high, (x, y) where it leaves the roof."""
+    brick = c.paint("house", c.colour(palette.BRICK), part="chimney", material="brick", texture="bricks")
+    c.rectangle(brick, (x - h * 0.06, y - h * 0.32, x + h * 0.06, y))
+    c.rectangle(c.darker(brick), (x - h * 0.08, y - h * 0.34, x + h * 0.08, y - h * 0.3))
 
 
 def church(c: Canvas, x: float, y: float, h: float) -> None:

@@ -1,4 +1,4 @@
-"""What hangs on walls, lies on floors and gives light. (x, y) is the middle of an object's foot or, on a wall, its middle."""
+"""What hangs on walls, lies on floors and gives light. (x, y) is the middle of an object's foot, h its height."""
 
 from workers.scenes import palette
 from workers.scenes.canvas import Box, Canvas, Paint

@@ -35,7 +35,7 @@ _PAINTERS: dict[str, Callable[[Canvas], None]] = {
 }
 SCENES: tuple[str, ...] = tuple(_PAINTERS)
 INDOORS = SCENES.index("bedroom")  # this scene and those after it
-DISTRACTED = 0.45  # share of the pictures that hold something from elsewhere
+INTRUSIONS = (0, 0, 1, 1, 2)  # how many things from other scenes a picture holds, drawn evenly
 SPLITS: dict[str, tuple[int, int]] = {
     "scenes-train": (1, 24_000),
     "scenes-validation": (2, 2_000),
@@ -76,8 +76,8 @@ def render(seed: int, index: int) -> Scene:
     scene = scene_of(seed, index)
     canvas = Canvas(Random(f"picture/{seed}/{index}"))  # noqa: S311
     _PAINTERS[SCENES[scene]](canvas)
-    if canvas.chance(DISTRACTED):
-        distract = rooms.indoor_distractor if scene >= INDOORS else landscapes.outdoor_distractor
-        distract(canvas)
+    surroundings = rooms if scene >= INDOORS else landscapes
+    for _ in range(canvas.rng.choice(INTRUSIONS)):
+        surroundings.intrude(canvas)
     image, labels = canvas.finish()
     return Scene(image, labels, scene)

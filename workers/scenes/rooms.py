@@ -1,5 +1,7 @@
 """Indoor scenes, painted from back to front. What belongs to a room is often there, seldom always."""
 
+from collections.abc import Callable
+
 from workers.scenes import palette
 from workers.scenes.canvas import Canvas, Paint
 from workers.scenes.fittings import (
@@ -87,7 +89,8 @@ def bedroom(c: Canvas) -> None:
         cabinet(c, side, foot + 0.07, 0.17, c.between(0.14, 0.22))
     if c.chance(0.45):
         lamp(c, side, foot + c.between(-0.08, 0.08), c.between(0.25, 0.45))
-    bed(c, x, c.between(0.84, 0.98), c.between(0.42, 0.68))
+    if c.chance(0.85):
+        bed(c, x, c.between(0.84, 0.98), c.between(0.4, 0.66))
 
 
 def living_room(c: Canvas) -> None:
@@ -104,29 +107,29 @@ def living_room(c: Canvas) -> None:
         screen(c, 0.5, foot - 0.09, 0.3, 0.22)
     if c.chance(0.5):
         rug(c, 0.5, 0.88, c.between(0.3, 0.45), c.between(0.06, 0.11))
-    if c.chance(0.85):
-        sofa(c, c.between(0.35, 0.65), c.between(foot + 0.12, 0.86), c.between(0.48, 0.72))
-    if c.chance(0.5):
+    if c.chance(0.75):
+        sofa(c, c.between(0.35, 0.65), c.between(foot + 0.12, 0.86), c.between(0.42, 0.7))
+    if c.chance(0.6):
         table(c, c.between(0.35, 0.65), c.between(0.93, 1.0), c.between(0.26, 0.4), c.between(0.12, 0.18))
 
 
 def kitchen(c: Canvas) -> None:
     """A row of cabinets with a stove, a sink and a refrigerator, each of which may be missing."""
-    foot = room(c, tiled=0.5) + 0.08
+    foot = room(c, tiled=0.4) + 0.08
     high = c.between(0.26, 0.32)
     if c.chance(0.5):
         opening(c, c.between(0.4, 0.6), foot - high - 0.06, 0.3)
     if c.chance(0.6):
         cabinet(c, c.between(0.3, 0.7), c.between(0.16, 0.22), c.between(0.3, 0.7), c.between(0.14, 0.2))
-    cabinet(c, 0.5, foot, c.between(0.7, 1.0), high)
-    if c.chance(0.65):
-        kitchen_sink(c, c.between(0.5, 0.7), foot - high, c.between(0.14, 0.2))
-    if c.chance(0.7):
+    cabinet(c, c.between(0.4, 0.6), foot, c.between(0.4, 0.9), high)
+    if c.chance(0.5):
+        kitchen_sink(c, c.between(0.5, 0.6), foot - high, c.between(0.14, 0.2))
+    if c.chance(0.6):
         stove(c, c.between(0.28, 0.42), foot + 0.01, c.between(0.2, 0.26), high + 0.01)
-    if c.chance(0.65):
+    if c.chance(0.5):
         refrigerator(c, c.rng.choice((0.12, 0.88)), foot + 0.05, c.between(0.2, 0.26), c.between(0.5, 0.68))
-    if c.chance(0.3):
-        table(c, c.between(0.4, 0.6), c.between(0.95, 1.0), c.between(0.35, 0.5), c.between(0.18, 0.24))
+    if c.chance(0.45):
+        table(c, c.between(0.4, 0.6), c.between(0.93, 1.0), c.between(0.35, 0.5), c.between(0.18, 0.24))
 
 
 def dining_room(c: Canvas) -> None:
@@ -153,15 +156,15 @@ def dining_room(c: Canvas) -> None:
 
 def bathroom(c: Canvas) -> None:
     """A tiled room with a bathtub, a toilet or a basin."""
-    foot = room(c, tiled=0.7)
+    foot = room(c, tiled=0.4)
     if c.chance(0.3):
         opening(c, c.between(0.4, 0.6), foot - 0.22, 0.3)
-    basin, tub = c.between(0.2, 0.4), c.chance(0.6)
-    if c.chance(0.6):
+    basin, tub = c.between(0.2, 0.4), c.chance(0.5)
+    if c.chance(0.5):
         mirror(c, basin, foot - c.between(0.32, 0.38), c.between(0.16, 0.24), c.between(0.2, 0.28))
-    if c.chance(0.75):
+    if c.chance(0.6):
         washbasin(c, basin, foot + c.between(0.06, 0.12), c.between(0.3, 0.38))
-    if c.chance(0.65):
+    if c.chance(0.55):
         toilet(c, c.between(0.5, 0.62), foot + c.between(0.08, 0.16), c.between(0.28, 0.36))
     if tub:
         if c.chance(0.4):
@@ -176,11 +179,11 @@ def office(c: Canvas) -> None:
     foot = room(c)
     if c.chance(0.5):
         opening(c, c.between(0.3, 0.5), foot - 0.2, 0.2)
-    if c.chance(0.55):
+    if c.chance(0.45):
         shelf(c, c.rng.choice((0.15, 0.85)), foot + 0.05, c.between(0.22, 0.3), c.between(0.42, 0.58))
     x, base, h = c.between(0.42, 0.58), c.between(0.86, 0.95), c.between(0.24, 0.3)
-    table(c, x, base, c.between(0.55, 0.75), h)
-    for dx in c.rng.choice(((0.0,), (0.0,), (-0.16, 0.16), ())):
+    table(c, x, base, c.between(0.45, 0.72), h)
+    for dx in c.rng.choice(((0.0,), (0.0,), (-0.16, 0.16), (), ())):
         screen(c, x + dx, base - h, c.between(0.22, 0.28), c.between(0.18, 0.24))
     if c.chance(0.25):
         lamp(c, x + 0.22, base - h, c.between(0.16, 0.24))
@@ -193,7 +196,7 @@ def office(c: Canvas) -> None:
 def classroom(c: Canvas) -> None:
     """Rows of desks before a board."""
     foot = room(c)
-    if c.chance(0.75):
+    if c.chance(0.65):
         blackboard(c, c.between(0.38, 0.62), foot - c.between(0.1, 0.16), c.between(0.45, 0.68), c.between(0.24, 0.32))
     elif c.chance(0.5):
         opening(c, c.between(0.2, 0.5), foot - 0.2, 0.1)
@@ -206,13 +209,19 @@ def classroom(c: Canvas) -> None:
                 chair(c, x + c.between(-0.03, 0.03), base + 0.03, 0.22 + 0.08 * row)
 
 
-def indoor_distractor(c: Canvas) -> None:
-    """Add something that may turn up in any room."""
-    painter, low, high = c.rng.choice(
-        ((chair, 0.35, 0.48), (plant, 0.25, 0.45), (lamp, 0.35, 0.6), (door, 0.42, 0.55), (toilet, 0.26, 0.34))
-    )
-    if c.chance(0.6):
-        painter(c, c.rng.choice((0.08, 0.3, 0.7, 0.92)), c.between(0.74, 0.95), c.between(low, high))
+Furniture = Callable[[Canvas, float, float, float], None]
+INTRUDERS: tuple[tuple[Furniture, float, float], ...] = (
+    *((chair, 0.35, 0.48), (plant, 0.25, 0.45), (lamp, 0.35, 0.6), (door, 0.42, 0.55), (toilet, 0.28, 0.36)),
+    *((washbasin, 0.3, 0.38), (sofa, 0.4, 0.55), (bed, 0.38, 0.5), (bathtub, 0.4, 0.55)),
+)
+WIDE_INTRUDERS = (cabinet, shelf, screen, blackboard, table, stove, refrigerator)
+
+
+def intrude(c: Canvas) -> None:
+    """Add something that may turn up in any room, and is what another one is known by."""
+    x, y = c.rng.choice((0.1, 0.3, 0.7, 0.9)), c.between(0.74, 0.95)
+    if c.chance(0.55):
+        painter, low, high = c.rng.choice(INTRUDERS)
+        painter(c, x, y, c.between(low, high))
     else:
-        wide = c.rng.choice((cabinet, shelf, screen))
-        wide(c, c.rng.choice((0.12, 0.88)), c.between(0.72, 0.9), c.between(0.18, 0.28), c.between(0.2, 0.4))
+        c.rng.choice(WIDE_INTRUDERS)(c, x, y, c.between(0.2, 0.34), c.between(0.2, 0.4))

@@ -1,0 +1,196 @@
+"""Train the built-in classifier from three seeds: `python -m workers.scenes.train [directory]`.
+
+The images of every step depend on (seed, step) alone and a checkpoint holds the rest: a run killed at any moment goes
+on where it stopped and ends at the same weights. The package ships those of seed 0; `workers.jobs.world` measures all.
+"""
+
+import logging
+import sys
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+from shutil import copyfile
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from workers.scenes.classifier import WEIGHTS, SceneClassifier, as_input
+from workers.scenes.renderer import SIZE, SPLITS, render, scene_of
+
+log = logging.getLogger(__name__)
+
+SEEDS = (0, 1, 2)
+DIRECTORY = Path("build/scenes")
+SHIFT = 4  # pixels that a training image is moved at most, in each direction
+CHUNK = 500  # images that one process renders at a time
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a network is trained. It stops early on purpose: a saturated network hides what its single units do."""
+
+    epochs: int = 3
+    batch: int = 64
+    rate: float = 2e-3
+    decay: float = 2.5
+    checkpoint: int = 100  # steps between two checkpoints
+
+
+def main() -> None:
+    """Render the images, train from every seed and install the weights of the first."""
+    logging.basicConfig(level=logging.INFO, format="%(message)s")
+    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY
+    directory.mkdir(parents=True, exist_ok=True)
+    images, scenes = rendered("scenes-train", directory), classes("scenes-train")
+    unseen, answers = rendered("scenes-validation", directory), classes("scenes-validation")
+    for seed in SEEDS:
+        network = train(seed, images, scenes, Recipe(), directory / f"classifier-{seed}.pt")
+        log.info("seed %d: %.3f of the validation images right", seed, accuracy(network, unseen, answers))
+        save(network, weights_of(seed, directory))
+    WEIGHTS.parent.mkdir(exist_ok=True)
+    copyfile(weights_of(SEEDS[0], directory), WEIGHTS)
+
+
+def weights_of(seed: int, directory: Path) -> Path:
+    """The file of the network trained from a seed."""
+    return directory / f"classifier-{seed}.safetensors"
+
+
+def rendered(split: str, directory: Path) -> NDArray[np.uint8]:
+    """All images of a split, (n, 64, 64, 3), mapped from a file that is made where it is missing."""
+    path = directory / f"{split}.npy"
+    if not path.exists():
+        _render_to(path, *SPLITS[split])
+    images: NDArray[np.uint8] = np.load(path, mmap_mode="r")
+    return images
+
+
+def _render_to(path: Path, seed: int, count: int) -> None:
+    log.info("rendering %d images to %s", count, path)
+    partial = path.with_suffix(".part")
+    images = np.lib.format.open_memmap(partial, "w+", np.uint8, (count, SIZE, SIZE, 3))
+    starts = range(0, count, CHUNK)
+    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
+        for start, chunk in zip(starts, pool.map(_chunk, [seed] * len(starts), starts), strict=True):
+            images[start : start + CHUNK] = chunk
+    images.flush()
+    partial.rename(path)
+
+
+def _chunk(seed: int, start: int) -> NDArray[np.uint8]:
+    return np.stack([render(seed, index).image for index in range(start, start + CHUNK)])
+
+
+def classes(split: str) -> NDArray[np.int64]:
+    """The class of every image of a split, (n,)."""
+    seed, count = SPLITS[split]
+    return np.array([scene_of(seed, index) for index in range(count)])
+
+
+def train(
+    seed: int,
+    images: NDArray[np.uint8],
+    scenes: NDArray[np.int64],
+    recipe: Recipe,
+    checkpoint: Path,
+    after_step: Callable[[int], None] = lambda step: None,
+) -> SceneClassifier:
+    """Train a network on scene labels alone.
+
+    Parameters
+    ----------
+    seed : int
+        Of the first weights, and of the order, shifts and reflections of the images.
+    images : (n, 64, 64, 3) uint8
+    scenes : (n,) int64
+        The class of each image.
+    recipe : Recipe
+    checkpoint : Path
+        Where the state is kept between runs; a run goes on from what it finds there.
+    after_step : callable
+        Told the number of steps done, before they may be written down.
+
+    Returns
+    -------
+    SceneClassifier
+        In eval mode, on the device it was trained on.
+    """
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    torch.manual_seed(seed)
+    network = SceneClassifier().to(device).train()
+    optimizer = torch.optim.AdamW(network.parameters(), recipe.rate, weight_decay=recipe.decay)
+    steps = recipe.epochs * (len(images) // recipe.batch)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps)
+    state = {"network": network, "optimizer": optimizer, "schedule": schedule}
+    for step in range(_restore(state, checkpoint, device), steps):
+        chosen, pixels = _batch(seed, step, images, recipe.batch)
+        targets = torch.from_numpy(scenes[chosen]).to(device)
+        with torch.autocast(device.type, torch.bfloat16):
+            loss = nn.functional.cross_entropy(network(pixels.to(device)), targets)
+        optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        schedule.step()
+        after_step(step + 1)
+        if (step + 1) % recipe.checkpoint == 0 or step + 1 == steps:
+            log.info("seed %d, step %d of %d: loss %.3f", seed, step + 1, steps, loss.item())
+            _preserve(state, step + 1, checkpoint)
+    network.eval()
+    return network
+
+
+def _batch(seed: int, step: int, images: NDArray[np.uint8], size: int) -> tuple[NDArray[np.int64], Tensor]:
+    """The positions of a step's images and the images themselves, shifted and mirrored at random."""
+    epoch, place = divmod(step, len(images) // size)
+    order = np.random.default_rng((seed, epoch)).permutation(len(images))
+    chosen = order[place * size : (place + 1) * size]
+    random = np.random.default_rng((seed, epoch, place))
+    padded = np.pad(images[chosen], ((0, 0), (SHIFT, SHIFT), (SHIFT, SHIFT), (0, 0)), mode="edge")
+    moved = np.empty((size, SIZE, SIZE, 3), np.uint8)
+    for i, (top, left, mirrored) in enumerate(random.integers(0, (2 * SHIFT + 1, 2 * SHIFT + 1, 2), (size, 3))):
+        moved[i] = padded[i, top : top + SIZE, left : left + SIZE][:, :: -1 if mirrored else 1]
+    return chosen, as_input(moved)
+
+
+def _restore(state: Mapping[str, Any], checkpoint: Path, device: torch.device) -> int:
+    """Load what a checkpoint holds; returns the number of steps done, 0 where there is none."""
+    if not checkpoint.exists():
+        return 0
+    saved = torch.load(checkpoint, map_location=device, weights_only=True)
+    for name, part in state.items():
+        part.load_state_dict(saved[name])
+    return int(saved["step"])
+
+
+def _preserve(state: Mapping[str, Any], step: int, checkpoint: Path) -> None:
+    partial = checkpoint.with_suffix(".part")
+    torch.save({name: part.state_dict() for name, part in state.items()} | {"step": step}, partial)
+    partial.replace(checkpoint)
+
+
+@torch.inference_mode()
+def accuracy(network: nn.Module, images: NDArray[np.uint8], scenes: NDArray[np.int64]) -> float:
+    """Share of the images (n, 64, 64, 3) whose class the network puts first."""
+    device = next(network.parameters()).device
+    starts = range(0, len(images), 250)
+    found = [network(as_input(images[i : i + 250]).to(device)).argmax(1).cpu().numpy() for i in starts]
+    return float(np.mean(np.concatenate(found) == scenes))
+
+
+def save(network: nn.Module, path: Path) -> None:
+    """Write a network's weights as float16, which halves the file and changes no figure that is reported."""
+    tensors = {
+        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
+        for name, tensor in network.state_dict().items()
+    }
+    save_file(tensors, path)
+
+
+if __name__ == "__main__":
+    main()
