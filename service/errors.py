@@ -126,3 +126,12 @@ class DeadlinePassed(UnitAtlasError):
     """The job's deadline passed before it was done."""
 
     slug, title = "deadline-passed", "The deadline passed"
+
+
+class Reported(UnitAtlasError):
+    """A problem that ended a job, told to the request that waited for it."""
+
+    def __init__(self, problem: dict[str, Any]) -> None:
+        super().__init__(problem["detail"], errors=problem["errors"])
+        self.status, self.title = problem["status"], problem["title"]
+        self.slug = problem["type"].removeprefix("/problems/")
