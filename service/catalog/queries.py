@@ -11,7 +11,8 @@ from sqlalchemy.orm import Session
 
 from service.catalog.tables import Class, Concept, Dataset, DatasetConcept, Layer, Model
 from service.database import bulk_insert, now
-from service.errors import Conflict, NotFound
+from service.errors import Conflict, Invalid, NotFound
+from service.pagination import Page, PageRequest, paginate
 
 
 class LayerShape(Protocol):
@@ -61,7 +62,7 @@ def dataset_names(session: Session, team_id: uuid.UUID) -> list[str]:
     return list(session.scalars(sa.select(Dataset.name).where(Dataset.team_id == team_id)))
 
 
-def listed_models(team_id: uuid.UUID) -> sa.Select[Model, int, int]:
+def _listed_models(team_id: uuid.UUID) -> sa.Select[Model, int, int]:
     """The team's models, each with the numbers of its layers and classes."""
     layers = sa.select(sa.func.count()).where(Layer.model_id == Model.id).scalar_subquery()
     classes = sa.select(sa.func.count()).where(Class.model_id == Model.id).scalar_subquery()
@@ -70,7 +71,7 @@ def listed_models(team_id: uuid.UUID) -> sa.Select[Model, int, int]:
 
 def get_model(session: Session, team_id: uuid.UUID, name: str) -> ListedModel:
     """The team's model of this name with its counts; raise NotFound, with near names, where there is none."""
-    row = session.execute(listed_models(team_id).where(Model.name == name)).one_or_none()
+    row = session.execute(_listed_models(team_id).where(Model.name == name)).one_or_none()
     if row is None:
         raise NotFound(f"no model is named {name!r}{near(name, model_names(session, team_id))}")
     return ListedModel(*row)
@@ -82,6 +83,30 @@ def get_dataset(session: Session, team_id: uuid.UUID, name: str) -> Dataset:
     if dataset is None:
         raise NotFound(f"no dataset is named {name!r}{near(name, dataset_names(session, team_id))}")
     return dataset
+
+
+def list_models(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The team's models by name, each a ListedModel."""
+    found = paginate(session, _listed_models(team_id), [Model.name], page)
+    return Page([ListedModel(*row[:3]) for row in found.data], found.next_cursor)
+
+
+def list_datasets(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The team's datasets by name."""
+    return paginate(session, sa.select(Dataset).where(Dataset.team_id == team_id), [Dataset.name], page)
+
+
+def list_classes(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The classes (model, index, name) that fit the page's filters; raise Invalid for an unknown model."""
+    columns = (Model.name.label("model"), Class.index.label("index"), Class.name.label("name"))
+    statement = sa.select(*columns).join(Model, Model.id == Class.model_id).where(Model.team_id == team_id)
+    if (model := page.filters["model"]) is not None:
+        if find_model(session, team_id, model) is None:
+            raise Invalid(f"no model is named {model!r}{near(model, model_names(session, team_id))}", "query:model")
+        statement = statement.where(Model.name == model)
+    if page.filters["q"] is not None:
+        statement = statement.where(Class.name.icontains(page.filters["q"], autoescape=True))
+    return paginate(session, statement, [Model.name, Class.index], page)
 
 
 def layers_of(session: Session, model: Model) -> list[Layer]:

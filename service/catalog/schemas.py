@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 
 from service.api import Schema
 from service.artifacts.store import DIGEST
+from service.pagination import PageQuery
 
 NAME = validate.Regexp(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z",
@@ -123,46 +124,70 @@ class DatasetRequestSchema(Schema):
 class ModelSchema(Schema):
     """A registered network."""
 
-    name = fields.String()
-    kind = fields.String()
-    source = fields.String()
-    weights = fields.Dict()
-    input = fields.Dict()
-    digest = fields.String(metadata={"description": "two models with the same digest give the same figures"})
-    layers = fields.Integer()
-    classes = fields.Integer()
-    created_at = fields.AwareDateTime()
-    links = fields.Dict(keys=fields.String(), values=fields.String())
+    name = fields.String(required=True)
+    kind = fields.String(required=True)
+    source = fields.String(required=True)
+    weights = fields.Dict(required=True)
+    input = fields.Dict(required=True)
+    digest = fields.String(
+        required=True, metadata={"description": "two models with the same digest give the same figures"}
+    )
+    layers = fields.Integer(required=True)
+    classes = fields.Integer(required=True)
+    created_at = fields.AwareDateTime(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
 class LayerSchema(Schema):
     """A named module whose output is a map of units."""
 
-    name = fields.String()
-    position = fields.Integer(metadata={"description": "order in the forward pass, from 0"})
-    units = fields.Integer()
-    height = fields.Integer()
-    width = fields.Integer()
+    name = fields.String(required=True)
+    position = fields.Integer(required=True, metadata={"description": "order in the forward pass, from 0"})
+    units = fields.Integer(required=True)
+    height = fields.Integer(required=True)
+    width = fields.Integer(required=True)
 
 
 class LayersSchema(Schema):
     """All layers of a model, in the order of the forward pass."""
 
-    data = fields.List(fields.Nested(LayerSchema))
+    data = fields.List(fields.Nested(LayerSchema), required=True)
 
 
 class DatasetSchema(Schema):
     """Registered images, with class labels and/or segmentations."""
 
-    name = fields.String()
-    format = fields.String()
-    location = fields.Dict()
-    digest = fields.String(metadata={"description": "sha256 of the list of all files with their digests"})
-    images = fields.Integer()
-    grid = fields.Integer(allow_none=True)
-    classes = fields.Integer()
-    concepts = fields.Dict(
-        keys=fields.String(), values=fields.Integer(), metadata={"description": "number of concepts by category"}
+    name = fields.String(required=True)
+    format = fields.String(required=True)
+    location = fields.Dict(required=True)
+    digest = fields.String(
+        required=True, metadata={"description": "sha256 of the list of all files with their digests"}
     )
-    created_at = fields.AwareDateTime()
-    links = fields.Dict(keys=fields.String(), values=fields.String())
+    images = fields.Integer(required=True)
+    grid = fields.Integer(required=True, allow_none=True)
+    classes = fields.Integer(required=True)
+    concepts = fields.Dict(
+        keys=fields.String(),
+        values=fields.Integer(),
+        required=True,
+        metadata={"description": "number of concepts by category"},
+    )
+    created_at = fields.AwareDateTime(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class ClassesQuerySchema(PageQuery):
+    """Which classes are asked for."""
+
+    model = fields.String(load_default=None, validate=validate.Length(1, 128))
+    q = fields.String(
+        load_default=None, validate=validate.Length(1, 256), metadata={"description": "a part of the name"}
+    )
+
+
+class ClassSchema(Schema):
+    """One output of a classifier."""
+
+    model = fields.String(required=True)
+    index = fields.Integer(required=True)
+    name = fields.String(required=True)

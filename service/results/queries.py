@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
 import sqlalchemy as sa
@@ -149,16 +148,11 @@ class LabelRow(NamedTuple):
 
 
 class HistoryRow(NamedTuple):
-    """The same unit as one of the dissections of its layer saw it; without a label, category and concept are None."""
+    """The same unit as one of the dissections of its layer saw it."""
 
-    job: uuid.UUID
-    finished_at: datetime | None
-    current: bool
-    threshold: float
-    category: str | None
-    concept: str | None
-    iou: float
-    detector: bool
+    job: Job
+    unit: Unit
+    label: Concept | None
 
 
 class ConceptRow(NamedTuple):
@@ -212,18 +206,9 @@ def history_of(session: Session, unit: Unit, limit: int) -> list[HistoryRow]:
     """The unit in the newest `limit` dissections of its layer, newest first."""
     layer = sa.select(LayerDissection.layer_id).where(LayerDissection.id == unit.dissection_id).scalar_subquery()
     statement = (
-        sa.select(
-            Job.id,
-            Job.finished_at,
-            Unit.current,
-            Unit.threshold,
-            Concept.category,
-            Concept.name,
-            Unit.iou,
-            Unit.detector,
-        )
-        .join(LayerDissection, LayerDissection.id == Unit.dissection_id)
-        .join(Job, Job.id == LayerDissection.job_id)
+        sa.select(Job, Unit, Concept)
+        .join(LayerDissection, LayerDissection.job_id == Job.id)
+        .join(Unit, Unit.dissection_id == LayerDissection.id)
         .join(Concept, Concept.id == Unit.concept_id, isouter=True)
         .where(LayerDissection.layer_id == layer, Unit.index == unit.index)
         .order_by(LayerDissection.id.desc())

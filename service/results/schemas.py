@@ -1,0 +1,116 @@
+"""The wire format of units and of what they detect."""
+
+from marshmallow import fields, validate
+
+from service.api import Schema
+from service.pagination import PageQuery
+from service.results.search_queries import SORTS
+
+NAME = validate.Length(1, 256)
+
+
+class UnitsQuerySchema(PageQuery):
+    """Which units are asked for."""
+
+    model = fields.String(load_default=None, validate=NAME)
+    layer = fields.String(load_default=None, validate=NAME)
+    concept = fields.String(load_default=None, validate=NAME, metadata={"description": "in any category"})
+    category = fields.String(load_default=None, validate=NAME)
+    job = fields.UUID(
+        load_default=None, metadata={"description": "a dissection; without it the newest of each layer answers"}
+    )
+    min_iou = fields.Float(load_default=None, validate=validate.Range(0, 1))
+    detectors = fields.Boolean(
+        load_default=False, metadata={"description": "only units whose label, the concept if one is named, is detected"}
+    )
+    sort = fields.String(
+        load_default="-iou", validate=validate.OneOf([f"{sign}{name}" for name in SORTS for sign in ("", "-")])
+    )
+
+
+class UnitQuerySchema(Schema):
+    """Which dissection of a unit is asked for."""
+
+    job = fields.UUID(load_default=None, metadata={"description": "a dissection instead of the newest"})
+
+
+class ConceptsQuerySchema(PageQuery):
+    """Which concepts are asked for."""
+
+    category = fields.String(load_default=None, validate=NAME)
+    q = fields.String(load_default=None, validate=NAME, metadata={"description": "a part of the name"})
+
+
+class MatchSchema(Schema):
+    """A concept and how well a unit fits it."""
+
+    category = fields.String(required=True)
+    concept = fields.String(required=True)
+    iou = fields.Float(required=True)
+
+
+class LabelSchema(MatchSchema):
+    """A unit's best concept."""
+
+    detector = fields.Boolean(required=True)
+
+
+class StoredLabelSchema(MatchSchema):
+    """One of the concepts that a unit fits best."""
+
+    rank = fields.Integer(required=True, metadata={"description": "1 for the label"})
+    intersection = fields.Integer(required=True, metadata={"description": "grid cells of both unit and concept"})
+    union = fields.Integer(required=True, metadata={"description": "grid cells of either"})
+
+
+class TopImageSchema(Schema):
+    """An image on which a unit peaks."""
+
+    image = fields.String(required=True)
+    digest = fields.String(required=True)
+    peak = fields.Float(required=True)
+
+
+class HistorySchema(Schema):
+    """A unit in one of the dissections of its layer."""
+
+    job = fields.UUID(required=True)
+    finished_at = fields.AwareDateTime(required=True, allow_none=True)
+    current = fields.Boolean(required=True)
+    threshold = fields.Float(required=True)
+    label = fields.Nested(LabelSchema, required=True, allow_none=True)
+
+
+class UnitSchema(Schema):
+    """A unit of a layer of a model."""
+
+    model = fields.String(required=True)
+    layer = fields.String(required=True)
+    unit = fields.Integer(required=True)
+    threshold = fields.Float(required=True)
+    label = fields.Nested(LabelSchema, required=True, allow_none=True)
+    match = fields.Nested(MatchSchema, allow_none=True, metadata={"description": "the concept that was asked for"})
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class UnitDetailSchema(UnitSchema):
+    """All that a dissection found of a unit."""
+
+    class Meta:  # noqa: D106
+        exclude = ("match",)
+
+    active = fields.Integer(required=True, metadata={"description": "grid cells above the threshold, over all images"})
+    peak = fields.Float(required=True)
+    labels = fields.List(fields.Nested(StoredLabelSchema), required=True)
+    top_images = fields.List(fields.Nested(TopImageSchema), required=True)
+    history = fields.List(fields.Nested(HistorySchema), required=True)
+
+
+class ConceptSchema(Schema):
+    """A concept with the numbers of units that it labels and of those of them that are its detectors."""
+
+    category = fields.String(required=True)
+    name = fields.String(required=True)
+    units = fields.Integer(required=True)
+    detectors = fields.Integer(required=True)
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
