@@ -5,16 +5,28 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-PROTOTYPES = {
-    "black": ("000000", "161616", "24201c", "1c2024"),
-    "blue": ("1f4fa0", "2f6fd0", "5b9bd5", "1a2a5a", "8fbce6", "0000ff", "3c5a80", "40a0c0"),
-    "brown": ("6b4a2f", "8a5a34", "4a2e1a", "a87848", "7a4a3a", "5a4630"),
-    "grey": ("808080", "a0a0a0", "606060", "404040", "b4b4b4", "7c828a", "8a857c"),
+PROTOTYPES = {  # sRGB in hexadecimal, settled by looking at photographs of streets, animals, people and things
+    "black": ("000000", "141414", "1c1814", "14181c"),
+    "blue": (
+        "1f4fa0",
+        "2f6fd0",
+        "5b9bd5",
+        "1a2a5a",
+        "8fbce6",
+        "c4e4f6",
+        "0000ff",
+        "3c5a80",
+        "40a0c0",
+        "104060",
+        "5a6f90",
+    ),
+    "brown": ("6b4a2f", "8a5a34", "4a2e1a", "a87848", "c49a6a", "7a4a3a", "5a4630"),
+    "grey": ("808080", "a0a0a0", "606060", "464646", "303030", "b4b4b4", "7c828a", "8a857c", "2c3034"),
     "green": ("2f6135", "4c8440", "00a000", "7ba248", "1e3a1e", "3a9a70", "a8c880", "5a6a3a"),
-    "orange": ("f08030", "e06a10", "ffa040", "d07828"),
-    "pink": ("f0a0b8", "e878a8", "ffc8d4", "e85a90", "d89098"),
+    "orange": ("f08030", "e06a10", "ffa040", "d07828", "e8a858"),
+    "pink": ("f0a0b8", "e878a8", "ffc8d4", "e85a90", "d89098", "d83078"),
     "purple": ("7040a0", "8b62c4", "4a2a5a", "b48ad0", "800080", "6a4a70"),
-    "red": ("c01818", "e03028", "8a1418", "ff0000", "b03838"),
+    "red": ("c01818", "e03028", "8a1418", "ff0000", "b03838", "600a0a"),
     "white": ("ffffff", "ececec", "e8eef2", "f0ece4"),
     "yellow": ("f2d020", "ffe860", "d0b020", "ffff00", "f0e8a0"),
 }

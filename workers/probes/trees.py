@@ -65,11 +65,11 @@ class ZipTree:
         try:
             _check_directory(path)
             self._archive = zipfile.ZipFile(path)
-        except (zipfile.BadZipFile, struct.error, NotImplementedError, UnicodeError, OSError) as error:
+        except _DAMAGE as error:
             raise Invalid(
                 f"the artifact is not a zip archive that can be read: {error}", "/location/artifact"
             ) from None
-        entries = [entry for entry in self._archive.infolist() if not entry.is_dir()]
+        entries = [entry for entry in self._archive.infolist() if not entry.filename.endswith("/")]
         _check_entries(entries, path.stat().st_size)
         wrapper = _wrapper(_names(entry.filename for entry in entries))
         self._entries = {entry.filename.removeprefix(wrapper): entry for entry in entries}
@@ -79,7 +79,7 @@ class ZipTree:
         """The bytes of a file; raise Invalid where the archive is damaged there."""
         try:
             return self._archive.read(self._entries[name])  # never more than the size that was checked
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError, struct.error) as error:
+        except _DAMAGE as error:
             raise Invalid(f"{name} cannot be unpacked: {error}; make the archive anew", "/location/artifact") from None
 
 
@@ -119,6 +119,8 @@ def _check_link(path: Path, limit: Path) -> None:
     if path.parent.resolve().is_relative_to(target):
         raise Invalid(f"the link {path.name} leads to a folder that it lies in; remove it", "/location")
 
+
+_DAMAGE = (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, RuntimeError, ValueError)
 
 # -- archives ------------------------------------------------------------------------------------
 
