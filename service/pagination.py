@@ -8,7 +8,7 @@ import math
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import marshmallow as ma
@@ -155,13 +155,13 @@ def _load_time(value: Any) -> datetime:
     time = datetime.fromisoformat(value)
     if time.tzinfo is None:
         raise ValueError("a time without a zone")
-    return time
+    return time.astimezone(UTC)
 
 
 _LOADERS: dict[type, Callable[[Any], Any]] = {
     str: _load_text,
     int: _load_integer,
     float: _load_float,
-    uuid.UUID: uuid.UUID,
+    uuid.UUID: lambda value: uuid.UUID(_load_text(value)),
     datetime: _load_time,
 }
