@@ -1,0 +1,93 @@
+"""A team with a model and two datasets, and what a worker does to its jobs."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+from flask import Flask
+
+from service.access.queries import make_team
+from service.catalog.queries import write_dataset, write_model
+from service.context import Services
+from service.database import Sessions
+
+BODY = {"kind": "dissection", "model": "vgg", "dataset": "scenes", "layers": ["conv5", "conv1"]}
+INPUT = {"resize": 64, "crop": None, "channels": "rgb", "scale": 1 / 255, "mean": [0.0] * 3, "std": [1.0] * 3}
+
+
+@dataclass(frozen=True)
+class Shape:
+    name: str
+    units: int
+    height: int
+    width: int
+
+
+LAYERS = [Shape("conv1", 16, 32, 32), Shape("conv2", 32, 16, 16), Shape("conv5", 64, 8, 8)]
+
+
+def fill_catalog(sessions: Sessions, team_name: str, model_name: str = "vgg") -> Any:
+    """A team with a classifier and datasets with and without masks; returns the team's id."""
+    with sessions.begin() as session:
+        team = make_team(session, team_name)
+        session.flush()
+        write_model(
+            session,
+            team.id,
+            name=model_name,
+            kind="classifier",
+            source="builtin:scenes-classifier",
+            weights={},
+            input=INPUT,
+            digest="ab" * 32,
+            forward_seconds=0.01,
+            layers=LAYERS,
+            classes=["beach", "forest"],
+        )
+        for name, concepts in (("scenes", [("object", "tree"), ("object", "sky")]), ("photos", [])):
+            write_dataset(
+                session,
+                team.id,
+                name=name,
+                format="masks",
+                location={"path": name},
+                manifest=("cd" if concepts else "ef") * 32,
+                images=1000,
+                grid=None,
+                classes=[],
+                concepts=concepts,
+            )
+        return team.id
+
+
+@pytest.fixture
+def made(app: Flask) -> Services:
+    """The application's services."""
+    services: Services = app.extensions["unitatlas"]
+    return services
+
+
+@pytest.fixture
+def team(made: Services) -> Any:
+    """The id of the team `local`, with its catalog."""
+    return fill_catalog(made.sessions, "local")
+
+
+@pytest.fixture
+def published(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Ids of the shards that were hinted at, in place of a broker."""
+    hints: list[Any] = []
+    monkeypatch.setattr("service.jobs.views.publish", lambda _celery, shards: hints.extend(shards))
+    return hints
+
+
+@pytest.fixture
+def post(client: Any, team: Any, published: list[Any]) -> Callable[..., Any]:
+    """Submit the usual dissection with some fields changed."""
+
+    def send(_path: str = "/v1/jobs", _key: str | None = None, **changes: Any) -> Any:
+        headers = {"Idempotency-Key": _key} if _key else {}
+        return client.post(_path, json={**BODY, **changes}, headers=headers)
+
+    return send

@@ -1,0 +1,70 @@
+"""Estimates against sizes that are counted by hand."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from service.jobs.estimates import (
+    DissectionSize,
+    LayerSize,
+    estimate_dissection,
+    images_that_fit,
+    scratch_bytes,
+)
+
+SIZE = DissectionSize(
+    images=130,
+    image_pixels=100,
+    grid=10,
+    label_channels=2,
+    concepts=20,
+    layers=[LayerSize(300, 20, 20), LayerSize(10, 5, 4)],
+    quantile=0.01,
+    top_images=4,
+)
+
+SIZES = st.builds(
+    DissectionSize,
+    images=st.integers(1, 10**6),
+    image_pixels=st.integers(1, 10**6),
+    grid=st.integers(4, 512),
+    label_channels=st.integers(1, 6),
+    concepts=st.integers(0, 2000),
+    layers=st.lists(st.builds(LayerSize, st.integers(1, 4096), st.integers(1, 224), st.integers(1, 224)), min_size=1),
+    quantile=st.floats(0, 0.5, exclude_min=True),
+    top_images=st.integers(1, 100),
+)
+
+
+def test_shards_are_the_pilot_the_images_and_the_units_of_each_layer():
+    estimate = estimate_dissection(SIZE, 0.5, 2)
+    assert estimate.shards == 1 + 3 + (2 + 1)
+    assert estimate.forward_passes == 130
+    assert estimate.seconds == 130 * 0.5 / 2
+
+
+def test_scratch_space_is_samples_peaks_labels_and_top_maps():
+    samples = 130 * 310 * 100 * 0.02 * 8
+    peaks = 130 * 310 * 4
+    labels = 130 * 2 * 100 * 2
+    top_maps = 130 / 64 * 4 * 4 * (300 * 10 * 10 + 10 * 5 * 4)
+    assert abs(scratch_bytes(SIZE) - (samples + peaks + labels + top_maps)) < 1
+
+
+def test_artifacts_are_a_matrix_and_a_picture_of_each_unit():
+    assert estimate_dissection(SIZE, 0.5, 1).artifact_bytes == 4 * 310 * 20 + 310 * 4 * 100 // 4
+
+
+def test_without_workers_nobody_knows_how_long_it_takes():
+    assert estimate_dissection(SIZE, 0.5, 0).seconds is None
+
+
+@given(SIZES, st.integers(0, 10**12))
+def test_what_is_said_to_fit_fits_and_one_image_more_does_not(size, available):
+    fit = images_that_fit(size, available)
+    assert scratch_bytes(replace(size, images=fit)) <= available
+    assert (
+        scratch_bytes(replace(size, images=fit + 1)) > available
+        or scratch_bytes(replace(size, images=fit + 2)) > available
+    )
