@@ -7,7 +7,8 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path, PurePosixPath
+from functools import cached_property
+from pathlib import Path
 from typing import NoReturn, Protocol
 
 from service.errors import Invalid
@@ -37,7 +38,12 @@ class FolderTree:
 
     def __init__(self, root: Path, limit: Path) -> None:
         self.root = root
-        self.names = _names(self._walk(limit.resolve()))
+        self.limit = limit.resolve()
+
+    @cached_property
+    def names(self) -> list[str]:
+        """The names of all files, found when they are first asked for; raise Invalid where a link leads astray."""
+        return _names(self._walk())
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; raise Invalid where it is gone, unreadable or too large."""
@@ -50,10 +56,10 @@ class FolderTree:
         except OSError as error:
             raise Invalid(f"{name} cannot be read: {error.strerror}", "/location") from None
 
-    def _walk(self, limit: Path) -> Iterator[str]:
+    def _walk(self) -> Iterator[str]:
         for folder, folders, files in os.walk(self.root, followlinks=True, onerror=_refuse):
             for entry in folders + files:
-                _check_link(Path(folder) / entry, limit)
+                _check_link(Path(folder) / entry, self.limit)
             base = Path(folder).relative_to(self.root)
             yield from ((base / file).as_posix() for file in files)
 
@@ -71,9 +77,10 @@ class ZipTree:
             ) from None
         entries = [entry for entry in self._archive.infolist() if not entry.filename.endswith("/")]
         _check_entries(entries, path.stat().st_size)
-        wrapper = _wrapper(_names(entry.filename for entry in entries))
+        names = _names(entry.filename for entry in entries)
+        wrapper = _wrapper(names)
         self._entries = {entry.filename.removeprefix(wrapper): entry for entry in entries}
-        self.names = _names(self._entries)
+        self.names = [name.removeprefix(wrapper) for name in names]
 
     def read(self, name: str) -> bytes:
         """The bytes of a file; raise Invalid where the archive is damaged there."""
@@ -89,7 +96,7 @@ def _names(names: Iterable[str]) -> list[str]:
     for name in names:
         if len(kept) == MAX_FILES:
             raise Invalid(f"there are more than {MAX_FILES:,} files; register them in several datasets", "/location")
-        if not any(part.startswith(".") or part in CLUTTER for part in PurePosixPath(name).parts):
+        if not any(part.startswith(".") or part in CLUTTER for part in name.split("/")):
             _check_printable(name)
             kept.append(name)
     return sorted(kept, key=str.encode)

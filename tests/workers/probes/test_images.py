@@ -95,6 +95,7 @@ def test_a_size_is_refused_before_its_pixels_are_decoded() -> None:
         decode_image(bytes(bomb), "bomb.png", 64 * 10**6)
 
 
+@pytest.mark.filterwarnings("ignore:Corrupt EXIF data", "ignore:Truncated File Read", "ignore:Possibly corrupt EXIF")
 @settings(max_examples=300, deadline=None)
 @given(data=st.data(), format=st.sampled_from(["PNG", "JPEG", "WEBP"]), exif=st.booleans())
 def test_damaged_bytes_are_decoded_or_refused_but_never_raise_anything_else(data, format: str, exif: bool) -> None:

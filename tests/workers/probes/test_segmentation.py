@@ -32,10 +32,8 @@ def test_channels_agree_with_masks_and_colors(desk, tree: Tree) -> None:
 
 
 def test_a_cell_has_the_colour_of_its_average(desk, png) -> None:
-    shades = [
-        np.frombuffer(bytes.fromhex(PROTOTYPES[color][0]), np.uint8) for color in ("red", "blue", "green", "white")
-    ]
-    cells = np.array(shades, np.int16).reshape(2, 2, 3)
+    colors = ["red", "blue", "green", "white"]
+    cells = np.array([list(bytes.fromhex(PROTOTYPES[color][0])) for color in colors]).reshape(2, 2, 3)
     sign = np.where(np.indices((8, 8)).sum(axis=0) % 2, 1, -1)[..., None]
     noise = sign * np.minimum(cells, 255 - cells).repeat(4, axis=0).repeat(4, axis=1)  # cancels within each cell
     pixels = (cells.repeat(4, axis=0).repeat(4, axis=1) + noise).astype(np.uint8)

@@ -178,11 +178,11 @@ def test_links_stay_inside_the_import_directory(tmp_path: Path) -> None:
     assert FolderTree(root / "set", root).read("images/a.png") == b"a"
     (root / "set/b.png").symlink_to(outside / "b.png")
     with pytest.raises(Invalid, match=r"b\.png leads out"):
-        FolderTree(root / "set", root)
+        assert FolderTree(root / "set", root).names
     (root / "set/b.png").unlink()
     (root / "set/again").symlink_to("../set")
     with pytest.raises(Invalid, match="again leads to a folder that it lies in"):
-        FolderTree(root / "set", root)
+        assert FolderTree(root / "set", root).names
 
 
 def test_a_pipe_is_no_file(tmp_path: Path) -> None:
@@ -194,10 +194,10 @@ def test_a_pipe_is_no_file(tmp_path: Path) -> None:
 def test_names_that_cannot_be_shown_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a\nb.png").write_bytes(b"")
     with pytest.raises(Invalid, match="rename the file"):
-        FolderTree(tmp_path, tmp_path)
+        assert FolderTree(tmp_path, tmp_path).names
     (tmp_path / "a\nb.png").rename(os.fsdecode(os.fsencode(tmp_path) + b"/\xff.png"))
     with pytest.raises(Invalid, match="rename the file"):
-        FolderTree(tmp_path, tmp_path)
+        assert FolderTree(tmp_path, tmp_path).names
 
 
 def test_threads_may_read_one_archive_at_once(tmp_path: Path) -> None:
