@@ -114,6 +114,11 @@ def layers_of(session: Session, model: Model) -> list[Layer]:
     return list(session.scalars(sa.select(Layer).where(Layer.model_id == model.id).order_by(Layer.position)))
 
 
+def layer_ids(session: Session, model_id: uuid.UUID) -> dict[str, int]:
+    """The ids of a model's layers by name."""
+    return dict(session.execute(sa.select(Layer.name, Layer.id).where(Layer.model_id == model_id)).tuples().all())
+
+
 def concept_counts(session: Session, datasets: Sequence[Dataset]) -> dict[uuid.UUID, dict[str, int]]:
     """How many concepts of each category the datasets' masks may show."""
     rows = session.execute(

@@ -124,5 +124,8 @@ class JobKind(Protocol):
     def run(self, context: ShardContext) -> dict[str, Any]:
         """Do the shard's work and return its result, small enough for a database row."""
 
-    def merge(self, session: Session, job: JobView, finished: Sequence[FinishedStage]) -> dict[str, Any]:
-        """Write the rows that become visible as the job succeeds, and return the job's summary."""
+    def merge(self, session: Session, context: ShardContext, finished: Sequence[FinishedStage]) -> dict[str, Any]:
+        """Write the rows that become visible as the job succeeds, and return the job's summary.
+
+        `context` is that of the job's last shard; what takes time has been done in shards before.
+        """

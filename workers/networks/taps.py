@@ -1,6 +1,7 @@
 """Reading what layers put out during a forward pass."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -43,10 +44,7 @@ def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
 
     def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
-            found = as_map(output, images)
-            if found is None:
-                raise Invalid(f"the output of layer {name!r} is no map", "/layers")
-            maps[name] = found.clone()
+            maps[name] = _as_map(name, output, images).clone()
 
         return hook
 
@@ -56,6 +54,62 @@ def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
         for name, layer in zip(names, layers, strict=True):
             hooks.enter_context(layer.register_forward_hook(keep(name)))
         yield maps
+
+
+@contextmanager
+def stream(
+    module: nn.Module, consumers: Mapping[str, Callable[[Tensor], None]], calls: Mapping[str, int]
+) -> Iterator[None]:
+    """Hand each layer's map (B, U, h, w) to its consumer as soon as it is there, so that only one is held at a time.
+
+    A consumer must be done with the map when it returns: what follows in the network may change it in place. `calls`
+    says how often each layer runs in a pass (`count_calls`); its last output is the one that is handed on.
+
+    Raises
+    ------
+    Invalid
+        If a layer does not exist, or, in the forward pass, if its output is no map.
+    """
+    counts: Counter[str] = Counter()
+    images: Tensor
+
+    def begin(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal images
+        counts.clear()
+        (images,) = inputs
+
+    def hand_on(name: str) -> Callable[[nn.Module, Any, Any], None]:
+        def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
+            counts[name] += 1
+            if counts[name] == calls[name]:
+                consumers[name](_as_map(name, output, images))
+
+        return hook
+
+    layers = [_find(module, name) for name in consumers]
+    with ExitStack() as hooks:
+        hooks.enter_context(module.register_forward_pre_hook(begin))
+        for name, layer in zip(consumers, layers, strict=True):
+            hooks.enter_context(layer.register_forward_hook(hand_on(name)))
+        yield
+
+
+def count_calls(module: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, int]:
+    """Count how often each layer runs in one forward pass over the images (B, 3, H, W)."""
+    counts: Counter[str] = Counter()
+    with ExitStack() as hooks:
+        for name in names:
+            hook = _find(module, name).register_forward_hook(lambda *_, name=name: counts.update([name]))
+            hooks.enter_context(hook)
+        module(images)
+    return {name: counts[name] for name in names}
+
+
+def _as_map(name: str, output: Any, images: Tensor) -> Tensor:
+    found = as_map(output, images)
+    if found is None:
+        raise Invalid(f"the output of layer {name!r} is no map", "/layers")
+    return found
 
 
 def _find(module: nn.Module, name: str) -> nn.Module:

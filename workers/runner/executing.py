@@ -109,9 +109,10 @@ def _execute(process: Process, claim: Claim) -> list[uuid.UUID]:
 def _run(process: Process, claim: Claim, heartbeat: Heartbeat) -> list[uuid.UUID]:
     kind = process.kinds[claim.job.kind]
     started = time.monotonic()
-    result = kind.run(_context(process, claim, heartbeat))
+    context = _context(process, claim, heartbeat)
+    result = kind.run(context)
     seconds = time.monotonic() - started
-    return _patiently(process, lambda session: queries.commit(session, claim, kind, result, seconds))
+    return _patiently(process, lambda session: queries.commit(session, claim, kind, context, result, seconds))
 
 
 def _context(process: Process, claim: Claim, heartbeat: Heartbeat) -> RunningShard:

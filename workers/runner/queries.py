@@ -18,7 +18,7 @@ from service.errors import UnitAtlasError
 from service.jobs.queries import finish_job, record_event
 from service.jobs.tables import Job, Shard, Stage, Worker
 from service.settings import Settings
-from workers.jobs.kind import Canceled, FinishedStage, JobKind, JobView, ShardLost, StagePlan
+from workers.jobs.kind import Canceled, FinishedStage, JobKind, JobView, ShardContext, ShardLost, StagePlan
 
 LIVE_STATES = ("queued", "running")
 """States of a job whose shards are to be run."""
@@ -96,7 +96,9 @@ def heartbeat(session: Session, claim: Claim, lease: timedelta) -> Standing:
     return Standing.LOST if held is None else Standing.HELD
 
 
-def commit(session: Session, claim: Claim, kind: JobKind, result: dict[str, Any], seconds: float) -> list[uuid.UUID]:
+def commit(
+    session: Session, claim: Claim, kind: JobKind, context: ShardContext, result: dict[str, Any], seconds: float
+) -> list[uuid.UUID]:
     """Store the result and, after the last shard of a stage, open the next stage or end the job.
 
     Returns the shards of the new stage, if any; raises ShardLost or Canceled where the result is not wanted any more.
@@ -108,7 +110,7 @@ def commit(session: Session, claim: Claim, kind: JobKind, result: dict[str, Any]
     shard.result, shard.seconds = result, seconds
     job.progress_done += shard.weight
     record_event(session, job, "progress", _progress(job))
-    return [] if _is_stage_open(session, shard) else _advance(session, job, kind)
+    return [] if _is_stage_open(session, shard) else _advance(session, job, kind, context)
 
 
 def _hold(session: Session, claim: Claim) -> tuple[Job, Shard]:
@@ -134,12 +136,12 @@ def _is_stage_open(session: Session, shard: Shard) -> bool:
     return session.scalar(missing.limit(1)) is not None
 
 
-def _advance(session: Session, job: Job, kind: JobKind) -> list[uuid.UUID]:
+def _advance(session: Session, job: Job, kind: JobKind, context: ShardContext) -> list[uuid.UUID]:
     finished = _finished_stages(session, job)
     plan = kind.plan(session, view(job), finished)
     if plan is not None:
         return _open_stage(session, job, plan, position=len(finished))
-    finish_job(session, job, "succeeded", summary=kind.merge(session, view(job), finished))
+    finish_job(session, job, "succeeded", summary=kind.merge(session, context, finished))
     return []
 
 

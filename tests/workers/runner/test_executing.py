@@ -141,8 +141,8 @@ def test_an_error_in_merge_shows_nothing_and_is_tried_again(process: Process, se
     class Merging(Squares):
         merges = 0
 
-        def merge(self, session, job, finished):
-            summary = super().merge(session, job, finished)
+        def merge(self, session, context, finished):
+            summary = super().merge(session, context, finished)
             session.flush()
             Merging.merges += 1
             if Merging.merges == 1:
@@ -211,7 +211,7 @@ def test_a_cancelled_job_ends_when_its_workers_stop(process: Process, sessions: 
     with sessions.begin() as session:
         assert queries.heartbeat(session, held, LEASE) is queries.Standing.CANCELED
     with pytest.raises(Canceled), sessions.begin() as session:
-        queries.commit(session, held, TOYS["squares"], {}, 0.0)
+        queries.commit(session, held, TOYS["squares"], held, {}, 0.0)
     with sessions.begin() as session:
         queries.give_up(session, held)
     assert job_of(sessions, job_id).state == "canceled"
@@ -228,7 +228,7 @@ def test_a_lost_shard_cannot_be_committed_given_up_or_failed(sessions: Sessions,
     assert (lost.attempt, won.attempt) == (1, 2)
     kind = TOYS["squares"]
     for act in (
-        lambda session: queries.commit(session, lost, kind, {}, 0.0),
+        lambda session: queries.commit(session, lost, kind, lost, {}, 0.0),
         lambda session: queries.give_up(session, lost),
         lambda session: queries.fail(session, lost, RuntimeError()),
     ):
@@ -237,9 +237,9 @@ def test_a_lost_shard_cannot_be_committed_given_up_or_failed(sessions: Sessions,
     with sessions.begin() as session:
         assert queries.heartbeat(session, lost, LEASE) is queries.Standing.LOST
         assert queries.heartbeat(session, won, LEASE) is queries.Standing.HELD
-        queries.commit(session, won, kind, {}, 0.0)
+        queries.commit(session, won, kind, won, {}, 0.0)
     with pytest.raises(ShardLost), sessions.begin() as session:
-        queries.commit(session, won, kind, {}, 0.0)  # also a repeated commit, as after a broken connection
+        queries.commit(session, won, kind, won, {}, 0.0)  # also a repeated commit, as after a broken connection
 
 
 def test_the_heartbeat_extends_the_lease_and_hears_of_the_end(

@@ -57,8 +57,10 @@ class Squares:
             case "break":
                 raise ZeroDivisionError("secret of every attempt")
 
-    def merge(self, session: Session, job: JobView, finished: Sequence[FinishedStage]) -> dict[str, Any]:
-        session.add(Concept(team_id=job.team_id, category="toy", name=str(job.id)))  # what only a success shows
+    def merge(self, session: Session, context: ShardContext, finished: Sequence[FinishedStage]) -> dict[str, Any]:
+        session.add(
+            Concept(team_id=context.job.team_id, category="toy", name=str(context.job.id))
+        )  # what only a success shows
         return {"sum": sum(result["sum"] for result in finished[-1].results)}
 
 

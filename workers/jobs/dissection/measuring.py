@@ -1,0 +1,146 @@
+"""A block of units measured: exact thresholds, pixel counts, top images with their pictures."""
+
+import io
+import json
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from workers.analysis.intersections import Counts, count
+from workers.analysis.labels import alive
+from workers.analysis.pictures import masked_image, strip, unit_mask
+from workers.analysis.thresholds import safe_bounds, thresholds
+from workers.analysis.top_images import TopImages, merge_top_images
+from workers.jobs.dissection.scratch import Part
+from workers.jobs.kind import ShardContext
+from workers.jobs.subjects import Subject, open_subject
+from workers.probes.segmentation import Segmentation
+
+SHOWN_HEIGHT = 112
+JPEG_QUALITY = 88
+
+
+class Block(NamedTuple):
+    """Figures of some units of a layer, one row a unit."""
+
+    units: NDArray[np.int64]
+    thresholds: NDArray[np.float64]
+    peaks: NDArray[np.float32]
+    alive: NDArray[np.bool_]
+    areas: NDArray[np.int64]
+    intersections: NDArray[np.int64]
+
+    def save(self, file: Path) -> None:
+        """Write the block as an .npz file."""
+        np.savez(file, **self._asdict())
+
+    def take(self, rows: NDArray[Any]) -> "Block":
+        """Some of the rows, by mask or by index."""
+        return Block(**{name: column[rows] for name, column in self._asdict().items()})
+
+    @classmethod
+    def join(cls, blocks: Sequence["Block"]) -> "Block":
+        """The rows of several blocks, by unit."""
+        columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in cls._fields}
+        joined = cls(**columns)
+        return joined.take(np.argsort(joined.units))
+
+    @classmethod
+    def load(cls, file: Path) -> "Block":
+        """Read a block that `save` wrote."""
+        with np.load(file, allow_pickle=False) as arrays:
+            return cls(**{name: arrays[name] for name in cls._fields})
+
+
+class Measuring:
+    """One shard's block of units."""
+
+    def __init__(self, context: ShardContext) -> None:
+        self.context, self.params = context, context.job.params
+        payload = context.payload
+        self.layer, self.units = payload["layer"], payload["units"]
+        self.parts = [Part(context.scratch / part) for part in payload["parts"]]
+        samples = [Part(context.scratch / part) for part in payload["samples"]]
+        first, last = payload["start"], payload["start"] + len(self.units)
+        self.again = payload["samples"] != payload["parts"]
+        self.candidates = [part.candidates(self.layer, first, last) for part in samples]
+        self.subject: Subject = open_subject(context)
+        self.concepts = Segmentation(self.subject.probe, self.params["segmentation"]).concepts
+        self.name = f"{context.stage}-{context.index}-{context.attempt}-{'again' if self.again else 'first'}"
+
+    def run(self) -> dict[str, Any]:
+        """Measure what can be measured and say which units need collecting again."""
+        minima = np.min([part.minima(self.layer)[self.units] for part in self.parts], axis=0)
+        maxima = np.max([part.peaks(self.layer)[:, self.units].max(axis=0) for part in self.parts], axis=0)
+        levels, known = self._thresholds(minima)
+        counts = self._count(levels)
+        living = alive(levels, minima, maxima)
+        block = Block(np.array(self.units), levels, maxima, living, counts.areas, counts.intersections)
+        block.take(known).save(self.context.scratch / f"{self.name}.npz")
+        self._show(block, known)
+        unknown = [unit for unit, is_known in zip(self.units, known, strict=True) if not is_known]
+        return {"block": self.name, "unknown": unknown}
+
+    def _thresholds(self, minima: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
+        bounds = safe_bounds(minima) if self.again else self.parts[0].bounds(self.layer)[self.units]
+        images = sum(len(part.peaks(self.layer)) for part in self.parts)
+        samples = images * self.params["grid"] ** 2
+        return thresholds(self.candidates, bounds, minima, samples, self.params["quantile"])
+
+    def _count(self, levels: NDArray[np.float64]) -> Counts:
+        counts = []
+        for candidates, part in zip(self.candidates, self.parts, strict=True):
+            self.context.check()
+            counts.append(count(candidates, levels, part.table, len(self.concepts)))
+        return reduce(add, counts)
+
+    def _show(self, block: Block, known: NDArray[np.bool_]) -> None:
+        """Store the pictures of the measured units and what is in them."""
+        tops = [part.top(self.layer, self.units) for part in self.parts]
+        top = merge_top_images(tops, self.params["top_images"])
+        shown: dict[int, NDArray[np.uint8]] = {}
+        rows = {}
+        for place in np.flatnonzero(known).tolist():
+            self.context.check()
+            picture = self._picture(top, place, block, shown) if block.alive[place] else None
+            rows[self.units[place]] = {"picture": picture, "top_images": self._describe(top, place)}
+        (self.context.scratch / f"{self.name}.json").write_text(json.dumps(rows))
+
+    def _describe(self, top: TopImages, place: int) -> list[dict[str, Any]]:
+        images = [self.subject.probe.images[index] for index in top.images[place].tolist()]
+        return [
+            {"image": image.name, "digest": image.digest, "peak": peak}
+            for image, peak in zip(images, top.peaks[place].tolist(), strict=True)
+        ]
+
+    def _picture(
+        self, top: TopImages, place: int, block: Block, shown: dict[int, NDArray[np.uint8]]
+    ) -> dict[str, Any] | None:
+        """The unit's top images side by side, stored as a JPEG artifact; None where none was asked for."""
+        images = []
+        for index, activations in zip(top.images[place].tolist(), top.maps[place], strict=True):
+            if index not in shown:
+                shown[index] = self._shown(index)
+            image = shown[index]
+            height, width, _ = image.shape
+            mask = unit_mask(activations, height, width, float(block.thresholds[place]), self.params["upsampling"])
+            images.append(masked_image(image, mask))
+        return self._store(strip(images)) if images else None
+
+    def _shown(self, index: int) -> NDArray[np.uint8]:
+        """An image as the network sees it, at the height in which it is shown."""
+        seen = self.subject.network.input.geometry.apply(self.subject.probe.image(index))
+        width = round(seen.width * SHOWN_HEIGHT / seen.height)
+        return np.asarray(seen.resize((width, SHOWN_HEIGHT), Image.Resampling.BICUBIC))
+
+    def _store(self, picture: NDArray[np.uint8]) -> dict[str, Any]:
+        buffer = io.BytesIO()
+        Image.fromarray(picture).save(buffer, "JPEG", quality=JPEG_QUALITY)
+        data = buffer.getvalue()
+        return {"digest": self.context.store.put(data), "size": len(data)}

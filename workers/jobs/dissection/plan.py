@@ -1,0 +1,106 @@
+"""Which images and units belong to which shard: a function of the job alone, whoever works on it."""
+
+from collections.abc import Sequence
+from math import ceil
+from typing import Any
+
+from service.jobs.estimates import IMAGES_IN_SHARD, UNITS_IN_SHARD
+from workers.jobs.kind import FinishedStage, ShardPlan, StagePlan
+
+PILOT_IMAGES = 32
+
+
+def select_images(available: int, most: int | None) -> list[int]:
+    """The images to look at: all, or `most` spread evenly over the dataset's order."""
+    count = min(available, most or available)
+    return [index * available // count for index in range(count)]
+
+
+def split_images(selected: Sequence[int]) -> list[list[int]]:
+    """The images of each shard of the pass, the pilot's first; each shard is spread evenly over the selection.
+
+    A dataset is often sorted by class: a run of neighbours would say little about the thresholds of the whole.
+    """
+    pilot = select_images(len(selected), PILOT_IMAGES)
+    rest = [image for place, image in enumerate(selected) if place not in set(pilot)]
+    shards = ceil(len(rest) / IMAGES_IN_SHARD)
+    return [[selected[place] for place in pilot], *(rest[first::shards] for first in range(shards))]
+
+
+def next_stage(finished: Sequence[FinishedStage]) -> StagePlan | None:
+    """The stage after the finished ones; None when all is measured."""
+    last = finished[-1]
+    if last.name == "prepare":
+        return plan_collect(last.results[0]) or plan_measure(finished)
+    if last.name == "collect":
+        return plan_measure(finished)
+    if last.name == "recollect":
+        return plan_second_measure(finished)
+    return plan_recollect(finished)
+
+
+def plan_collect(prepared: dict[str, Any]) -> StagePlan | None:
+    """A shard for each part of the images after the pilot; None where the pilot had them all."""
+    shards = split_images(range(prepared["selected"]))[1:]
+    plans = [
+        ShardPlan({"shard": number, "bounds": prepared["part"]}, len(images))
+        for number, images in enumerate(shards, start=1)
+    ]
+    return StagePlan("collect", "images", plans) if plans else None
+
+
+def parts_of(finished: Sequence[FinishedStage]) -> list[str]:
+    """The directories that the pass filled, in the order of its shards."""
+    return [result["part"] for stage in finished if stage.name in ("prepare", "collect") for result in stage.results]
+
+
+def plan_measure(finished: Sequence[FinishedStage]) -> StagePlan:
+    """A shard for each block of units of each layer."""
+    parts, layers = parts_of(finished), finished[0].results[0]["layers"]
+    plans = [
+        ShardPlan({"layer": layer, "units": block, "start": block[0], "parts": parts, "samples": parts}, len(block))
+        for layer, (_, units, _, _) in enumerate(layers)
+        for block in blocks(range(units))
+    ]
+    return StagePlan("measure", "units", plans)
+
+
+def blocks(units: Sequence[int]) -> list[list[int]]:
+    """Units in pieces of a shard's size."""
+    return [list(units[start : start + UNITS_IN_SHARD]) for start in range(0, len(units), UNITS_IN_SHARD)]
+
+
+def unmeasured(finished: Sequence[FinishedStage]) -> dict[int, list[int]]:
+    """Units, by layer, whose pilot's bound proved too high."""
+    units: dict[int, list[int]] = {}
+    for payload, result in zip(finished[-1].payloads, finished[-1].results, strict=True):
+        units.setdefault(payload["layer"], []).extend(result["unknown"])
+    return {layer: found for layer, found in units.items() if found}
+
+
+def plan_recollect(finished: Sequence[FinishedStage]) -> StagePlan | None:
+    """The whole pass again for the units that could not be measured; None where all were."""
+    units = unmeasured(finished)
+    if not units:
+        return None
+    parts = parts_of(finished)
+    wanted = [[layer, found] for layer, found in units.items()]
+    images = split_images(range(finished[0].results[0]["selected"]))
+    plans = [
+        ShardPlan({"shard": number, "units": wanted, "parts": parts}, len(shard)) for number, shard in enumerate(images)
+    ]
+    return StagePlan("recollect", "images", plans)
+
+
+def plan_second_measure(finished: Sequence[FinishedStage]) -> StagePlan:
+    """Blocks of the units that were collected again."""
+    parts, samples = parts_of(finished), [result["part"] for result in finished[-1].results]
+    plans = [
+        ShardPlan(
+            {"layer": layer, "units": block, "start": number * UNITS_IN_SHARD, "parts": parts, "samples": samples},
+            len(block),
+        )
+        for layer, units in finished[-1].payloads[0]["units"]
+        for number, block in enumerate(blocks(units))
+    ]
+    return StagePlan("measure", "units", plans)
