@@ -52,9 +52,9 @@ def test_events_in_pages(client, made, job):
     assert rest["data"][0]["data"] == {"n": 1}
 
 
-@pytest.mark.parametrize("query", ["after=-1", "after=x", "after=99999999999", "limit=0", "since=1"])
-def test_a_strange_page_is_refused(client, job, query):
-    assert client.get(f"{job['links']['events']}?{query}").status_code == 422
+def test_a_strange_page_is_refused(client, job):
+    for query in ["after=-1", "after=x", "after=99999999999", "limit=0", "since=1"]:
+        assert client.get(f"{job['links']['events']}?{query}").status_code == 422
 
 
 def test_a_stream_ends_with_the_last_event(client, made, job):
@@ -77,17 +77,17 @@ def test_a_stream_tells_what_happens_while_it_is_open(app, made, job):
     assert [m["event"] for m in messages(text)] == ["queued", "running", "progress", "succeeded"]
 
 
-@pytest.mark.parametrize("last", [0, 1, 2, 3, 4, 99])
-def test_a_stream_goes_on_after_the_last_event_seen(client, made, job, last):
+def test_a_stream_goes_on_after_the_last_event_seen(client, made, job):
     record(made, "running", "progress")
     finish(made)
-    reply = client.get(job["links"]["events"], headers={**STREAM, "Last-Event-ID": str(last)})
-    assert [int(m["id"]) for m in messages(reply.text)] == [n for n in (1, 2, 3, 4) if n > last]
+    for last in [0, 1, 2, 3, 4, 99]:
+        reply = client.get(job["links"]["events"], headers={**STREAM, "Last-Event-ID": str(last)})
+        assert [int(m["id"]) for m in messages(reply.text)] == [n for n in (1, 2, 3, 4) if n > last]
 
 
-@pytest.mark.parametrize("last", ["x", "-1", "1" * 30])
-def test_a_strange_last_event_is_refused(client, job, last):
-    assert client.get(job["links"]["events"], headers={**STREAM, "Last-Event-ID": last}).status_code == 422
+def test_a_strange_last_event_is_refused(client, job):
+    for last in ["x", "-1", "1" * 30]:
+        assert client.get(job["links"]["events"], headers={**STREAM, "Last-Event-ID": last}).status_code == 422
 
 
 def test_more_events_than_a_batch(client, made, job, monkeypatch):

@@ -24,6 +24,11 @@ def rows(made, table):
         return list(session.scalars(sa.select(table)))
 
 
+def put_all_in(made, state):
+    with made.sessions.begin() as session:
+        session.execute(sa.update(Job).values(state=state))
+
+
 def end(made, state):
     with made.sessions.begin() as session:
         queries.finish_job(session, session.scalars(sa.select(Job)).one(), state)
@@ -43,24 +48,23 @@ def test_a_job_is_queued_with_its_first_shard_and_published(post, made, publishe
     assert published == [shard.id]
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "succeeded"])
-def test_a_job_for_the_same_work_answers(post, made, published, state):
+def test_a_job_for_the_same_work_answers(post, made, published):
     first = post(labels={"a": "b"})
-    with made.sessions.begin() as session:
-        session.execute(sa.update(Job).values(state=state))
-    again = post(layers=["conv1", "conv5"], priority=3)
-    assert (again.status_code, again.json["id"], again.json["state"]) == (200, first.json["id"], state)
+    for state in ("queued", "running", "succeeded"):
+        put_all_in(made, state)
+        again = post(layers=["conv1", "conv5"], priority=3)
+        assert (again.status_code, again.json["id"], again.json["state"]) == (200, first.json["id"], state)
     assert len(published) == 1
 
 
-@pytest.mark.parametrize("state", ["cancelling", "canceled", "failed", "expired"])
-def test_a_job_that_will_not_succeed_does_not_answer(post, made, state):
-    first = post()
-    with made.sessions.begin() as session:
-        session.execute(sa.update(Job).values(state=state))
-    again = post()
-    assert again.status_code == 202
-    assert again.json["id"] != first.json["id"]
+def test_a_job_that_will_not_succeed_does_not_answer(post, made):
+    ids = {post().json["id"]}
+    for state in ("cancelling", "canceled", "failed", "expired"):
+        put_all_in(made, state)
+        again = post()
+        assert again.status_code == 202
+        assert again.json["id"] not in ids
+        ids.add(again.json["id"])
 
 
 def test_reuse_false_neither_finds_nor_is_found(post):
@@ -108,9 +112,9 @@ def test_a_key_is_forgotten_after_a_day(post, made):
     assert again.json["id"] != first.json["id"]
 
 
-@pytest.mark.parametrize("key", ["a b", "é", "x" * 256])
-def test_a_strange_key_is_refused(post, key):
-    assert post(_key=key).status_code == 422
+def test_a_strange_key_is_refused(post):
+    for key in ("a b", "é", "x" * 256):
+        assert post(_key=key).status_code == 422
 
 
 def at_once(app, **request):

@@ -119,9 +119,9 @@ def test_a_long_poll_holds_no_connection(app, post, client, made):
     assert min(held) == 0
 
 
-@pytest.mark.parametrize("query", ["wait=x", "wait=-1", "wait=61", "wait=nan", "wait=inf", "bogus=1"])
-def test_a_strange_wait_is_refused(post, client, query):
-    assert client.get(f"{post().json['links']['self']}?{query}").status_code == 422
+def test_a_strange_wait_is_refused(post, client):
+    for query in ["wait=x", "wait=-1", "wait=61", "wait=nan", "wait=inf", "bogus=1"]:
+        assert client.get(f"{post().json['links']['self']}?{query}").status_code == 422
 
 
 def test_jobs_are_listed_newest_first_in_pages(post, client):
@@ -153,9 +153,9 @@ def test_jobs_are_found_by_kind_model_state_and_label(post, client, made, team):
     assert found("label=run:a") == found("label=none:x") == []
 
 
-@pytest.mark.parametrize("query", ["state=lost", "label=x", "label=:x", "limit=0", "limit=x", "color=red"])
-def test_a_strange_filter_is_refused(client, team, query):
-    assert client.get(f"/v1/jobs?{query}").status_code == 422
+def test_a_strange_filter_is_refused(client, team):
+    for query in ["state=lost", "label=x", "label=:x", "limit=0", "limit=x", "color=red"]:
+        assert client.get(f"/v1/jobs?{query}").status_code == 422
 
 
 def test_a_cursor_belongs_to_its_filters(post, client):
@@ -233,14 +233,14 @@ def add_second_stage(made):
             )
 
 
-@pytest.mark.parametrize("state", ["queued", "running", "cancelling", "succeeded"])
-def test_there_is_nothing_to_retry(post, client, made, state):
+def test_there_is_nothing_to_retry(post, client, made):
     job = post().json
-    with made.sessions.begin() as session:
-        session.execute(sa.update(Job).values(state=state))
-    reply = client.post(job["links"]["retry"])
-    assert reply.status_code == 409
-    assert state in reply.json["detail"]
+    for state in ["queued", "running", "cancelling", "succeeded"]:
+        with made.sessions.begin() as session:
+            session.execute(sa.update(Job).values(state=state))
+        reply = client.post(job["links"]["retry"])
+        assert reply.status_code == 409
+        assert state in reply.json["detail"]
 
 
 def test_a_retry_does_not_repeat_what_a_newer_job_does(post, client, made):
@@ -312,11 +312,11 @@ def test_an_unknown_job_is_not_there(client, team):
     assert client.get("/v1/jobs/not-an-id").status_code == 404
 
 
-@pytest.mark.parametrize("body", [b"{", b"[1]", b"null", b'"x"', b'{"kind":"dissection","quantile":NaN}', b"\xff"])
-def test_a_body_that_is_no_request_is_refused(client, team, body):
-    reply = client.post("/v1/jobs", data=body, content_type="application/json")
-    assert reply.status_code in (400, 422)
-    assert reply.mimetype == "application/problem+json"
+def test_a_body_that_is_no_request_is_refused(client, team):
+    for body in [b"{", b"[1]", b"null", b'"x"', b'{"kind":"dissection","quantile":NaN}', b"\xff"]:
+        reply = client.post("/v1/jobs", data=body, content_type="application/json")
+        assert reply.status_code in (400, 422)
+        assert reply.mimetype == "application/problem+json"
 
 
 def test_the_wait_is_bounded_by_the_setting(settings, made, team, published):
