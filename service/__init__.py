@@ -1,12 +1,10 @@
 """The HTTP API and the results database of Unit Atlas."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from flask import Flask
 
 from service import api, context, document, logs, problems, security
 from service.access import guard
+from service.api import Blueprint
 from service.artifacts.store import ArtifactStore
 from service.broker import make_celery
 from service.context import Services
@@ -29,10 +27,19 @@ def create_app(settings: Settings | None = None) -> Flask:
     guard.init_app(app)
     api.init_app(app)
     problems.init_app(app)
-    names = ["access", "artifacts", "catalog", "health", "jobs", "results"]
-    views = [f"service.{name}.views" for name in names if find_spec(f"service.{name}.views")]
-    document.init_app(app, [import_module(name).blueprint for name in views])
+    document.init_app(app, _blueprints())
     return app
+
+
+def _blueprints() -> list[Blueprint]:
+    from service.access.views import blueprint as access
+    from service.artifacts.views import blueprint as artifacts
+    from service.catalog.views import blueprint as catalog
+    from service.health.views import blueprint as health
+    from service.jobs.views import blueprint as jobs
+    from service.results.views import blueprint as results
+
+    return [catalog, jobs, results, artifacts, access, health]
 
 
 def _make_services(settings: Settings) -> Services:

@@ -37,7 +37,7 @@ class Blueprint(flask_smorest.Blueprint):  # type: ignore[misc]
     ARGUMENTS_PARSER = Parser()
 
     def __init__(self, name: str, description: str, *, prefix: str = "/v1") -> None:
-        super().__init__(name, name, url_prefix=prefix, description=description)
+        super().__init__(name, __name__, url_prefix=prefix, description=description)
 
     def route(
         self, rule: str, *, methods: tuple[str, ...] = ("GET",), parameters: list[dict[str, Any]] | None = None

@@ -5,10 +5,10 @@ from http import HTTPStatus
 from typing import Any
 
 import flask
-from flask import Flask, Response, g
-from werkzeug.exceptions import HTTPException
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, RequestEntityTooLarge
 
-from service.errors import UnitAtlasError
+from service.errors import TooLarge, UnitAtlasError
 
 log = logging.getLogger(__name__)
 
@@ -21,6 +21,7 @@ _HEADERS = {401: {"WWW-Authenticate": "Bearer"}, 429: {"Retry-After": "10"}, 503
 def init_app(app: Flask) -> None:
     """Answer our own errors, the router's and what nobody expected with problems."""
     app.register_error_handler(UnitAtlasError, _answer_own)
+    app.register_error_handler(RequestEntityTooLarge, _answer_too_large)
     app.register_error_handler(HTTPException, _answer_http)
 
 
@@ -30,6 +31,10 @@ def _answer_own(error: UnitAtlasError) -> Response:
     reply = _reply(error.problem())
     reply.headers.extend(error.headers)
     return reply
+
+
+def _answer_too_large(_: RequestEntityTooLarge) -> Response:
+    return _answer_own(TooLarge(f"the body is larger than the {request.max_content_length} bytes that are taken here"))
 
 
 def _answer_http(error: HTTPException) -> Response | HTTPException:

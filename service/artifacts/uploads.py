@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
+from werkzeug.exceptions import RequestEntityTooLarge
+
 from service.artifacts.store import CHUNK, DIGEST, ArtifactStore
 from service.errors import Conflict, Invalid, TooLarge, WrongOffset
 
@@ -101,7 +103,7 @@ class Upload:
         except Invalid:
             file.truncate(start)
             raise
-        except TooLarge:
+        except RequestEntityTooLarge:
             self.file.unlink()
             raise
         return file.tell()

@@ -1,0 +1,109 @@
+"""Health: what is missing is named, and figures are the database's."""
+
+import uuid
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+import sqlalchemy as sa
+from flask import Flask
+from flask.testing import FlaskClient
+
+from service import create_app
+from service.access.queries import make_team
+from service.database import Sessions, now
+from service.jobs.tables import Job, Worker
+from service.settings import Settings
+
+
+@pytest.fixture
+def worker(sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.add(Worker(name="w", device="cpu", started_at=now(session), seen_at=now(session)))
+
+
+def add_job(sessions: Sessions, kind: str, state: str, age: float = 0.0) -> None:
+    with sessions.begin() as session:
+        session.add(
+            Job(
+                team_id=make_team(session, "blue").id,
+                kind=kind,
+                state=state,
+                params={},
+                labels={},
+                fingerprint=uuid.uuid4().hex,
+                shared=False,
+                created_at=now(session) - timedelta(seconds=age),
+            )
+        )
+
+
+def parts(client: FlaskClient) -> set[str]:
+    reply = client.get("/readyz")
+    assert (reply.status_code, reply.mimetype) == (503, "application/problem+json")
+    return {error["pointer"] for error in reply.json["errors"]}
+
+
+def test_alive(client: FlaskClient) -> None:
+    assert client.get("/healthz").json == {"status": "ok"}
+
+
+@pytest.mark.usefixtures("worker")
+def test_ready(client: FlaskClient) -> None:
+    reply = client.get("/readyz")
+    assert (reply.status_code, reply.json) == (200, {"status": "ready"})
+
+
+def test_without_worker(client: FlaskClient) -> None:
+    assert parts(client) == {"workers"}
+
+
+@pytest.mark.usefixtures("worker")
+def test_worker_not_seen_lately(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.execute(sa.update(Worker).values(seen_at=now(session) - timedelta(seconds=31)))
+    assert parts(client) == {"workers"}
+
+
+@pytest.mark.usefixtures("worker")
+def test_database_behind(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        session.execute(sa.text("DELETE FROM alembic_version"))
+    assert parts(client) == {"migrations"}
+
+
+@pytest.mark.usefixtures("worker")
+def test_broker_away(settings: Settings) -> None:
+    app = create_app(replace(settings, broker_url="redis://127.0.0.1:1/0"))
+    assert parts(app.test_client()) == {"broker"}
+
+
+def test_database_away(settings: Settings) -> None:
+    app = create_app(replace(settings, database_url="postgresql://127.0.0.1:1/nothing"))
+    client = app.test_client()
+    assert parts(client) == {"database"}
+    assert client.get("/healthz").status_code == 200
+
+
+def test_metrics(client: FlaskClient, sessions: Sessions) -> None:
+    for kind, state, age in [("dissection", "queued", 100), ("dissection", "queued", 5), ("ablation", "failed", 500)]:
+        add_job(sessions, kind, state, age)
+    client.get("/healthz")
+    reply = client.get("/metrics")
+    assert reply.status_code == 200
+    lines = reply.text.splitlines()
+    assert 'unitatlas_jobs{kind="dissection",state="queued"} 2.0' in lines
+    assert 'unitatlas_jobs{kind="ablation",state="failed"} 1.0' in lines
+    assert "unitatlas_workers 0.0" in lines
+    oldest = next(float(line.split()[1]) for line in lines if line.startswith("unitatlas_oldest_queued_seconds "))
+    assert 100 <= oldest < 160
+    assert any('endpoint="health.healthz"' in line and line.endswith(" 1.0") for line in lines)
+
+
+def test_metrics_of_nothing(client: FlaskClient) -> None:
+    assert "unitatlas_oldest_queued_seconds 0.0" in client.get("/metrics").text
+
+
+def test_two_apps_in_one_process(app: Flask, settings: Settings) -> None:
+    assert create_app(settings).test_client().get("/metrics").status_code == 200
+    assert app.test_client().get("/metrics").status_code == 200
