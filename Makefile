@@ -33,7 +33,8 @@ lint: install ## style, types, imports, migrations
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/python -m service migrate --check
+	rm -rf build/check && UNITATLAS_DATA_DIR=build/check $(BIN)/alembic -q upgrade head
+	UNITATLAS_DATA_DIR=build/check $(BIN)/alembic -q check
 
 check: lint test ## what CI runs
 
