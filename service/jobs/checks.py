@@ -14,6 +14,7 @@ from service.errors import Invalid
 from service.jobs.estimates import DissectionSize, LayerSize, images_that_fit, scratch_bytes
 from service.jobs.submission import JobRequest
 
+COLOR = "color"
 COLORS = 11
 """Names that the colour namer gives to pixels."""
 MIN_GRID = 4
@@ -37,10 +38,10 @@ def check_dissection(
     model = _find_classifier(session, team_id, wanted["model"])
     dataset = _find_dataset(session, team_id, wanted["dataset"])
     layers = _find_layers(session, model, wanted["params"]["layers"])
-    masks = sum(catalog.concept_counts(session, [dataset])[dataset.id].values())
+    masks = catalog.concept_counts(session, [dataset])[dataset.id]
     _check_segmentation(dataset, masks, wanted["params"]["segmentation"])
     params = canonical_params(wanted["params"], layers, model.input, dataset)
-    size = _size(params, layers, model.input, dataset, masks)
+    size = _size(params, layers, dataset, masks)
     _check_scratch(size, available_bytes)
     return CheckedDissection(_request(team_id, wanted, params, model, dataset), size, model)
 
@@ -75,9 +76,12 @@ def _find_layers(session: Session, model: Model, names: Sequence[str]) -> list[L
     return [layer for layer in known.values() if layer.name in names]
 
 
-def _check_segmentation(dataset: Dataset, masks: int, segmentation: Sequence[str]) -> None:
+def _check_segmentation(dataset: Dataset, masks: Mapping[str, int], segmentation: Sequence[str]) -> None:
     if "masks" in segmentation and not masks:
         raise Invalid(f'the dataset {dataset.name!r} has no masks; ask for "colors" alone', "/segmentation")
+    if COLOR in masks and len(segmentation) > 1:
+        detail = f'the masks of {dataset.name!r} name colors themselves; ask for "masks" or "colors" alone'
+        raise Invalid(detail, "/segmentation")
 
 
 def canonical_params(
@@ -109,17 +113,16 @@ def input_sides(input: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _size(
-    params: Mapping[str, Any], layers: Sequence[Layer], input: Mapping[str, Any], dataset: Dataset, masks: int
+    params: Mapping[str, Any], layers: Sequence[Layer], dataset: Dataset, masks: Mapping[str, int]
 ) -> DissectionSize:
-    grid: int = params["grid"]
-    height, width = input_sides(input) or (CELL_PIXELS * grid, CELL_PIXELS * grid)
-    concepts = {"masks": masks, "colors": COLORS}
+    # each category of masks is a channel of labels, and so are the colors
+    concepts = {"masks": masks, "colors": {COLOR: COLORS}}
+    channels = [count for name in params["segmentation"] for count in concepts[name].values()]
     return DissectionSize(
         images=params["max_images"] or dataset.images,
-        image_pixels=height * width,
-        grid=grid,
-        label_channels=len(params["segmentation"]),
-        concepts=sum(concepts[name] for name in params["segmentation"]),
+        grid=params["grid"],
+        label_channels=len(channels),
+        concepts=sum(channels),
         layers=[LayerSize(layer.units, layer.height, layer.width) for layer in layers],
         quantile=params["quantile"],
         top_images=params["top_images"],

@@ -4,14 +4,16 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+PILOT_IMAGES = 32
+"""Images of the first shard, which the other shards' bounds come from."""
 IMAGES_IN_SHARD = 64
 UNITS_IN_SHARD = 256
 SAMPLE_BYTES = 8
 """A kept sample: a float32 value and its uint32 position."""
 SLACK = 2.0
 """Samples kept for each one above the threshold, because the threshold is known only after the pass."""
-PICTURE_BYTES = 0.25
-"""Bytes of a stored picture for each of its pixels."""
+SHOWN_IMAGE_BYTES = 4500
+"""A top image of a unit as it is shown: a JPEG of 112 pixels' height."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +30,6 @@ class DissectionSize:
     """The sizes that a dissection's cost follows from."""
 
     images: int
-    image_pixels: int
     grid: int
     label_channels: int
     concepts: int
@@ -56,7 +57,7 @@ class Estimate:
 
 def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers: int) -> Estimate:
     """Reckon what a dissection takes when each image takes that many seconds of one worker."""
-    collecting = ceil(size.images / IMAGES_IN_SHARD)
+    collecting = ceil(max(0, size.images - PILOT_IMAGES) / IMAGES_IN_SHARD)
     measuring = sum(ceil(layer.units / UNITS_IN_SHARD) for layer in size.layers)
     return Estimate(
         shards=1 + collecting + measuring,
@@ -69,9 +70,9 @@ def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers:
 
 
 def _artifact_bytes(size: DissectionSize) -> int:
-    pictures = size.units * size.top_images * size.image_pixels * PICTURE_BYTES
+    pictures = size.units * size.top_images * SHOWN_IMAGE_BYTES
     matrices = 4 * size.units * size.concepts
-    return ceil(pictures) + matrices
+    return pictures + matrices
 
 
 def scratch_bytes(size: DissectionSize) -> int:

@@ -8,7 +8,7 @@ from flask import Flask
 from hypothesis import HealthCheck, given
 from hypothesis import settings as hypothesis_settings
 
-from service.catalog.tables import Dataset, Model
+from service.catalog.tables import Concept, Dataset, Model
 from service.jobs.checks import input_sides
 from service.jobs.tables import Job
 from tests.service.jobs.conftest import BODY
@@ -54,6 +54,12 @@ def test_every_unknown_layer_is_named_at_once(post):
 
 def test_colors_need_no_masks(post):
     assert post(dataset="photos", segmentation="colors").status_code == 202
+
+
+def test_colors_that_the_masks_name_are_not_named_twice(post, made):
+    update(made, Concept, category="color")
+    assert "alone" in errors_of(post(segmentation=["masks", "colors"]))["/segmentation"]
+    assert post(segmentation="colors").status_code == 202
 
 
 def test_only_classifiers_are_dissected(post, made):

@@ -11,11 +11,11 @@ from service.jobs.estimates import (
     estimate_dissection,
     images_that_fit,
     scratch_bytes,
-)
+)from workers.jobs.dissection.plan import plan_collect, plan_measure
+from workers.jobs.kind import FinishedStage
 
 SIZE = DissectionSize(
     images=130,
-    image_pixels=100,
     grid=10,
     label_channels=2,
     concepts=20,
@@ -27,7 +27,6 @@ SIZE = DissectionSize(
 SIZES = st.builds(
     DissectionSize,
     images=st.integers(1, 10**6),
-    image_pixels=st.integers(1, 10**6),
     grid=st.integers(4, 512),
     label_channels=st.integers(1, 6),
     concepts=st.integers(0, 2000),
@@ -39,9 +38,19 @@ SIZES = st.builds(
 
 def test_shards_are_the_pilot_the_images_and_the_units_of_each_layer():
     estimate = estimate_dissection(SIZE, 0.5, 2)
-    assert estimate.shards == 1 + 3 + (2 + 1)
+    assert estimate.shards == 1 + 2 + (2 + 1)
     assert estimate.forward_passes == 130
     assert estimate.seconds == 130 * 0.5 / 2
+
+
+@given(SIZES)
+def test_the_shards_foretold_are_the_shards_planned(size):
+    layers = [("", layer.units, layer.height, layer.width) for layer in size.layers]
+    images = size.images % 2000 + 1
+    prepared = FinishedStage("prepare", [{}], [{"selected": images, "part": "p", "layers": layers}])
+    collect = plan_collect(prepared.results[0])
+    planned = 1 + len(collect.shards if collect else []) + len(plan_measure([prepared]).shards)
+    assert estimate_dissection(replace(size, images=images), 1.0, 1).shards == planned
 
 
 def test_scratch_space_is_samples_peaks_labels_and_top_maps():
@@ -53,7 +62,7 @@ def test_scratch_space_is_samples_peaks_labels_and_top_maps():
 
 
 def test_artifacts_are_a_matrix_and_a_picture_of_each_unit():
-    assert estimate_dissection(SIZE, 0.5, 1).artifact_bytes == 4 * 310 * 20 + 310 * 4 * 100 // 4
+    assert estimate_dissection(SIZE, 0.5, 1).artifact_bytes == 4 * 310 * 20 + 310 * 4 * 4500
 
 
 def test_without_workers_nobody_knows_how_long_it_takes():

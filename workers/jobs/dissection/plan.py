@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from math import ceil
 from typing import Any
 
-from service.jobs.estimates import IMAGES_IN_SHARD, UNITS_IN_SHARD
+from service.jobs.estimates import IMAGES_IN_SHARD, PILOT_IMAGES, UNITS_IN_SHARD
 from workers.jobs.kind import FinishedStage, ShardPlan, StagePlan
-
-PILOT_IMAGES = 32
 
 
 def select_images(available: int, most: int | None) -> list[int]:
