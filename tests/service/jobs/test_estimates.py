@@ -11,7 +11,8 @@ from service.jobs.estimates import (
     estimate_dissection,
     images_that_fit,
     scratch_bytes,
-)from workers.jobs.dissection.plan import plan_collect, plan_measure
+)
+from workers.jobs.dissection.plan import plan_collect, plan_measure
 from workers.jobs.kind import FinishedStage
 
 SIZE = DissectionSize(
