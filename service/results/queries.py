@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from service.catalog.tables import Concept, Layer, Model
 from service.database import bulk_insert
 from service.errors import NotFound
-from service.jobs.tables import Job
 from service.pagination import Page, PageRequest, paginate
 from service.results.tables import LayerDissection, Unit, UnitLabel
 
@@ -107,8 +106,8 @@ def _write_units(
         return {}
     common = {"dissection_id": dissection_id, "team_id": job.team_id, "current": True}
     rows = [{**common, **_unit_row(unit, job.params["cutoff"])} for unit in units]
-    written = session.execute(sa.insert(Unit).returning(Unit.index, Unit.id), rows).tuples()
-    return dict(written)
+    written = session.execute(sa.insert(Unit).returning(Unit.index, Unit.id), rows)
+    return dict(written.tuples().all())
 
 
 def _unit_row(unit: UnitResult, cutoff: float) -> dict[str, Any]:
@@ -127,13 +126,20 @@ def _unit_row(unit: UnitResult, cutoff: float) -> dict[str, Any]:
 
 
 class FoundUnit(NamedTuple):
-    """A unit as a dissection saw it, and where it belongs."""
+    """A unit as a dissection saw it, where it belongs, and its label; without one, category and concept are None."""
 
-    unit: Unit
+    id: int
     model: str
     layer: str
+    unit: int
     job_id: uuid.UUID
-    label: Concept | None
+    current: bool
+    threshold: float
+    picture: str | None
+    category: str | None
+    concept: str | None
+    iou: float
+    detector: bool
 
 
 class LabelRow(NamedTuple):
@@ -147,14 +153,6 @@ class LabelRow(NamedTuple):
     union: int
 
 
-class HistoryRow(NamedTuple):
-    """The same unit as one of the dissections of its layer saw it."""
-
-    job: Job
-    unit: Unit
-    label: Concept | None
-
-
 class ConceptRow(NamedTuple):
     """A concept, the number of units that it labels and of those of them that are its detectors."""
 
@@ -164,57 +162,66 @@ class ConceptRow(NamedTuple):
     detectors: int
 
 
-def described_units(team_id: uuid.UUID) -> sa.Select[Unit, str, str, uuid.UUID, Concept]:
-    """The team's units as the fields of FoundUnit."""
-    return (
-        sa.select(Unit, Model.name, Layer.name, LayerDissection.job_id, Concept)
+def answering(job_id: uuid.UUID | None) -> sa.ColumnElement[bool]:
+    """Whether a dissected layer answers a query: those of the job do, or the newest of each layer without one."""
+    return sa.and_(LayerDissection.current) if job_id is None else LayerDissection.job_id == job_id
+
+
+def find_units(session: Session, team_id: uuid.UUID, *filters: sa.ColumnElement[bool]) -> list[FoundUnit]:
+    """The team's units that pass the filters, which may be on units, dissections, layers and models."""
+    statement = (
+        sa.select(
+            Unit.id,
+            Model.name,
+            Layer.name,
+            Unit.index,
+            LayerDissection.job_id,
+            Unit.current,
+            Unit.threshold,
+            Unit.picture,
+            Concept.category,
+            Concept.name,
+            Unit.iou,
+            Unit.detector,
+        )
         .join(LayerDissection, LayerDissection.id == Unit.dissection_id)
         .join(Layer, Layer.id == LayerDissection.layer_id)
         .join(Model, Model.id == Layer.model_id)
         .join(Concept, Concept.id == Unit.concept_id, isouter=True)
-        .where(Model.team_id == team_id)
+        .where(Model.team_id == team_id, *filters)
     )
+    return [FoundUnit._make(row) for row in session.execute(statement)]
 
 
 def get_unit(
     session: Session, team_id: uuid.UUID, model: str, layer: str, index: int, job_id: uuid.UUID | None = None
 ) -> FoundUnit:
     """The unit as the job, or else the newest dissection, saw it; raise NotFound where no such dissection is here."""
-    pinned = LayerDissection.current if job_id is None else LayerDissection.job_id == job_id
-    statement = described_units(team_id).where(Model.name == model, Layer.name == layer, Unit.index == index, pinned)
-    row = session.execute(statement).one_or_none()
-    if row is None:
+    named = (Model.name == model, Layer.name == layer, Unit.index == index)
+    found = find_units(session, team_id, *named, answering(job_id))
+    if not found:
         by = "" if job_id is None else f" by job {job_id}"
         raise NotFound(f"no unit {index} of layer {layer!r} of a model {model!r} has been dissected{by}")
-    return FoundUnit(*row)
+    return found[0]
 
 
-def labels_of(session: Session, unit: Unit) -> list[LabelRow]:
+def history_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[FoundUnit]:
+    """The same unit in all dissections of its layer, newest first."""
+    same = (Model.name == found.model, Layer.name == found.layer, Unit.index == found.unit)
+    return sorted(find_units(session, team_id, *same), key=lambda unit: unit.id, reverse=True)
+
+
+def labels_of(session: Session, unit_id: int) -> list[LabelRow]:
     """All stored labels of a unit, best first."""
     statement = (
         sa.select(
             Concept.category, Concept.name, UnitLabel.rank, UnitLabel.iou, UnitLabel.intersection, UnitLabel.union
         )
         .join(Concept, Concept.id == UnitLabel.concept_id)
-        .where(UnitLabel.unit_id == unit.id)
+        .where(UnitLabel.unit_id == unit_id)
         .order_by(UnitLabel.rank)
     )
     return [LabelRow(*row) for row in session.execute(statement)]
-
-
-def history_of(session: Session, unit: Unit, limit: int) -> list[HistoryRow]:
-    """The unit in the newest `limit` dissections of its layer, newest first."""
-    layer = sa.select(LayerDissection.layer_id).where(LayerDissection.id == unit.dissection_id).scalar_subquery()
-    statement = (
-        sa.select(Job, Unit, Concept)
-        .join(LayerDissection, LayerDissection.job_id == Job.id)
-        .join(Unit, Unit.dissection_id == LayerDissection.id)
-        .join(Concept, Concept.id == Unit.concept_id, isouter=True)
-        .where(LayerDissection.layer_id == layer, Unit.index == unit.index)
-        .order_by(LayerDissection.id.desc())
-        .limit(limit)
-    )
-    return [HistoryRow(*row) for row in session.execute(statement)]
 
 
 def list_concepts(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:

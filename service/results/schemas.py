@@ -75,7 +75,6 @@ class HistorySchema(Schema):
     """A unit in one of the dissections of its layer."""
 
     job = fields.UUID(required=True)
-    finished_at = fields.AwareDateTime(required=True, allow_none=True)
     current = fields.Boolean(required=True)
     threshold = fields.Float(required=True)
     label = fields.Nested(LabelSchema, required=True, allow_none=True)

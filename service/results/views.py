@@ -16,9 +16,7 @@ from service.results.schemas import (
     UnitsQuerySchema,
 )
 from service.results.search_queries import search_units
-
-HISTORY = 100
-"""Dissections that a unit's history goes back."""
+from service.results.tables import Unit
 
 blueprint = Blueprint("results", "What was found: units, what they detect, and how well.")
 
@@ -39,8 +37,9 @@ def list_units(page: PageRequest) -> Page:
 def get_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> dict[str, Any]:
     """Retrieve all that is known of a unit."""
     found = queries.get_unit(db(), team_id(), model, layer, unit, query["job"])
-    labels, history = queries.labels_of(db(), found.unit), queries.history_of(db(), found.unit, HISTORY)
-    return describe_detail(found, labels, history)
+    labels = queries.labels_of(db(), found.id)
+    history = queries.history_of(db(), team_id(), found)
+    return describe_detail(found, db().get_one(Unit, found.id), labels, history)
 
 
 @blueprint.get("/concepts")
