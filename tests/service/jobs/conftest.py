@@ -5,12 +5,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import pytest
+import sqlalchemy as sa
 from flask import Flask
 
 from service.access.queries import make_team
 from service.catalog.queries import write_dataset, write_model
 from service.context import Services
-from service.database import Sessions
+from service.database import Sessions, now
+from service.jobs import queries
+from service.jobs.tables import Job, Shard, Stage
 
 BODY = {"kind": "dissection", "model": "vgg", "dataset": "scenes", "layers": ["conv5", "conv1"]}
 INPUT = {"resize": 64, "crop": None, "channels": "rgb", "scale": 1 / 255, "mean": [0.0] * 3, "std": [1.0] * 3}
@@ -59,6 +62,46 @@ def fill_catalog(sessions: Sessions, team_name: str, model_name: str = "vgg") ->
                 concepts=concepts,
             )
         return team.id
+
+
+def the_job(session):
+    return session.scalars(sa.select(Job)).one()
+
+
+def run_first_shard(made):
+    with made.sessions.begin() as session:
+        session.execute(sa.update(Shard).values(state="running", attempt=1, lease_owner="w"))
+        job = the_job(session)
+        job.state = "running"
+        queries.record_event(session, job, "running")
+
+
+def finish(made, state, **what):
+    with made.sessions.begin() as session:
+        queries.finish_job(session, the_job(session), state, **what)
+
+
+def add_second_stage(made):
+    with made.sessions.begin() as session:
+        job = the_job(session)
+        session.execute(sa.update(Shard).values(state="done", attempt=1, result={}))
+        session.add(Stage(job_id=job.id, position=1, name="collect", unit="images", shards=3, created_at=now(session)))
+        session.flush()
+        for index, (state, attempt) in enumerate([("done", 1), ("running", 1), ("failed", 3)]):
+            session.add(
+                Shard(
+                    job_id=job.id,
+                    stage_position=1,
+                    index=index,
+                    state=state,
+                    attempt=attempt,
+                    priority=0,
+                    payload={},
+                    weight=64,
+                    seconds=32.0 if state == "done" else None,
+                    not_before=now(session),
+                )
+            )
 
 
 @pytest.fixture

@@ -13,25 +13,8 @@ from service.database import now
 from service.errors import WorkerLost
 from service.jobs import queries
 from service.jobs.submission import JobRequest, submit
-from service.jobs.tables import Job, Shard, Stage, Worker
-from tests.service.jobs.conftest import BODY, fill_catalog
-
-
-def the_job(session):
-    return session.scalars(sa.select(Job)).one()
-
-
-def run_first_shard(made):
-    with made.sessions.begin() as session:
-        session.execute(sa.update(Shard).values(state="running", attempt=1, lease_owner="w"))
-        job = the_job(session)
-        job.state = "running"
-        queries.record_event(session, job, "running")
-
-
-def finish(made, state, **what):
-    with made.sessions.begin() as session:
-        queries.finish_job(session, the_job(session), state, **what)
+from service.jobs.tables import Job, Worker
+from tests.service.jobs.conftest import BODY, add_second_stage, fill_catalog, finish, run_first_shard, the_job
 
 
 def test_a_job_as_the_contract_has_it(post, client):
@@ -163,96 +146,6 @@ def test_a_cursor_belongs_to_its_filters(post, client):
         post(grid=grid)
     cursor = client.get("/v1/jobs?limit=1").json["next_cursor"]
     assert client.get(f"/v1/jobs?limit=1&state=queued&cursor={cursor}").status_code == 400
-
-
-def test_a_queued_job_is_canceled_at_once(post, client, made):
-    path = post().json["links"]["cancel"]
-    first = client.post(path)
-    assert (first.status_code, first.json["state"]) == (200, "canceled")
-    again = client.post(path)
-    assert again.json == first.json
-    with made.sessions() as session:
-        assert session.scalars(sa.select(Shard.state)).all() == ["canceled"]
-
-
-def test_a_running_job_is_asked_to_stop(post, client, made):
-    path = post().json["links"]["cancel"]
-    run_first_shard(made)
-    replies = [client.post(path) for _ in range(2)]
-    assert [(reply.status_code, reply.json["state"]) for reply in replies] == [(202, "cancelling")] * 2
-    finish(made, "canceled")
-    assert client.post(path).status_code == 200
-
-
-def test_a_succeeded_job_is_not_canceled(post, client, made):
-    job = post().json
-    finish(made, "succeeded", summary={})
-    reply = client.post(job["links"]["cancel"])
-    assert (reply.status_code, reply.json["state"]) == (200, "succeeded")
-
-
-@pytest.mark.parametrize("state", ["failed", "canceled", "expired"])
-def test_a_retry_queues_the_missing_shards(post, client, made, published, state):
-    job = post(deadline_seconds=100).json
-    add_second_stage(made)
-    finish(made, state, error=WorkerLost("gone").problem() if state != "canceled" else None)
-    published.clear()
-    reply = client.post(job["links"]["retry"])
-    assert reply.status_code == 202
-    assert (reply.json["state"], reply.json["attempt"], reply.json["error"]) == ("queued", 2, None)
-    assert reply.json["started_at"] is reply.json["finished_at"] is None
-    with made.sessions() as session:
-        shards = session.scalars(sa.select(Shard).order_by(Shard.stage_position, Shard.index)).all()
-        assert [(s.state, s.attempt) for s in shards] == [("done", 1), ("done", 1), ("queued", 1), ("queued", 3)]
-        assert published == [s.id for s in shards[2:]]
-        job_row = the_job(session)
-        assert (job_row.deadline_at - now(session)).total_seconds() > 50
-    assert [e["type"] for e in client.get(job["links"]["events"]).json["data"]] == ["queued", state, "queued"]
-
-
-def add_second_stage(made):
-    with made.sessions.begin() as session:
-        job = the_job(session)
-        session.execute(sa.update(Shard).values(state="done", attempt=1, result={}))
-        session.add(Stage(job_id=job.id, position=1, name="collect", unit="images", shards=3, created_at=now(session)))
-        session.flush()
-        for index, (state, attempt) in enumerate([("done", 1), ("running", 1), ("failed", 3)]):
-            session.add(
-                Shard(
-                    job_id=job.id,
-                    stage_position=1,
-                    index=index,
-                    state=state,
-                    attempt=attempt,
-                    priority=0,
-                    payload={},
-                    weight=64,
-                    seconds=32.0 if state == "done" else None,
-                    not_before=now(session),
-                )
-            )
-
-
-def test_there_is_nothing_to_retry(post, client, made):
-    job = post().json
-    for state in ["queued", "running", "cancelling", "succeeded"]:
-        with made.sessions.begin() as session:
-            session.execute(sa.update(Job).values(state=state))
-        reply = client.post(job["links"]["retry"])
-        assert reply.status_code == 409
-        assert state in reply.json["detail"]
-
-
-def test_a_retry_does_not_repeat_what_a_newer_job_does(post, client, made):
-    old = post().json
-    client.post(old["links"]["cancel"])
-    new = post().json
-    reply = client.post(old["links"]["retry"])
-    assert reply.status_code == 409
-    assert "newer job" in reply.json["detail"]
-    assert client.get(old["links"]["self"]).json["state"] == "canceled"
-    client.post(new["links"]["cancel"])
-    assert client.post(old["links"]["retry"]).status_code == 202
 
 
 def test_a_summary_is_there_once_the_job_has_succeeded(post, client, made):
