@@ -94,6 +94,17 @@ def paginate(
     return Page([row[0] if len(row) == 1 + len(keys) else row for row in shown], next_cursor)
 
 
+def merge(parts: Sequence[Page], keys: int, page: PageRequest, *, descending: bool = False) -> Page:
+    """One page of several statements' rows, each paginated for the same request and by as many `keys`.
+
+    So each statement finds its part by its own index, where a database would sort the whole of their union.
+    """
+    rows = sorted((row for part in parts for row in part.data), key=lambda row: row[-keys:], reverse=descending)
+    shown = rows[: page.limit]
+    more = len(rows) > page.limit or any(part.next_cursor for part in parts)
+    return Page(shown, _encode(page.digest, shown[-1][-keys:]) if more else None)
+
+
 def _beyond(keys: Sequence[SortKey], values: Sequence[Any], descending: bool) -> sa.ColumnElement[bool]:
     # one comparison of row values, so that one index over all keys finds the place
     position = sa.tuple_(*keys)

@@ -11,7 +11,7 @@ from service.catalog.queries import near
 from service.catalog.tables import Concept, Layer, Model
 from service.errors import Invalid
 from service.jobs.tables import Job
-from service.pagination import Page, PageRequest, SortKey, paginate
+from service.pagination import Page, PageRequest, SortKey, merge, paginate
 from service.results.queries import FoundUnit, answering, find_units
 from service.results.tables import LayerDissection, Unit, UnitLabel
 
@@ -40,33 +40,28 @@ def search_units(session: Session, team_id: uuid.UUID, page: PageRequest) -> Pag
     dissections = _find_dissections(session, team_id, wanted)
     concepts = _find_concepts(session, team_id, wanted)
     if wanted["concept"] is not None and not wanted["detectors"]:
-        statement, keys = _labels(list(concepts), dissections, wanted)
+        searches = [_labels(concept_id, dissections, wanted) for concept_id in concepts]
     else:
-        statement, keys = _labelled(team_id, list(concepts), dissections, wanted)
-    found = paginate(session, statement, keys, page, descending=wanted["sort"].startswith("-"))
-    ids = [row.unit_id for row in found.data]
-    units = {unit.id: unit for unit in find_units(session, team_id, Unit.id.in_(ids))}
+        searches = [_labelled(team_id, list(concepts), dissections, wanted)]
+    descending = wanted["sort"].startswith("-")
+    parts = [paginate(session, statement, keys, page, descending=descending) for statement, keys in searches]
+    found = merge(parts, len(searches[0][1]), page, descending=descending)
+    # ids so far: only the rows of the page are joined with their names
+    units = {unit.id: unit for unit in find_units(session, team_id, Unit.id.in_([row.unit_id for row in found.data]))}
     asked = concepts if wanted["concept"] is not None else {}
-    return Page(
-        [Match(units[row.unit_id], asked.get(row.concept_id), row.iou) for row in found.data], found.next_cursor
-    )
+    matches = [Match(units[row.unit_id], asked.get(row.concept_id), row.iou) for row in found.data]
+    return Page(matches, found.next_cursor)
 
 
-def _labels(concepts: list[int], dissections: list[int] | None, wanted: Mapping[str, Any]) -> Search:
-    # Ids only: the few rows of a page are joined with their names afterwards. And concept by concept: each is a run of
-    # one index in the right order, and a database merges runs without reading them to their ends.
-    label = sa.union_all(*(_labels_of(concept, dissections, wanted) for concept in concepts)).subquery()
-    statement = sa.select(label.c.unit_id, label.c.concept_id, label.c.iou)
+def _labels(concept_id: int, dissections: list[int] | None, wanted: Mapping[str, Any]) -> Search:
+    statement = sa.select(UnitLabel.unit_id, UnitLabel.concept_id, UnitLabel.iou)
+    statement = statement.where(UnitLabel.concept_id == concept_id, _within(UnitLabel, dissections))
+    if wanted["min_iou"] is not None:
+        statement = statement.where(UnitLabel.iou >= wanted["min_iou"])
     sort = wanted["sort"].removeprefix("-")
     if sort == "iou":
-        return statement, [label.c.iou, label.c.unit_id, label.c.concept_id]
-    return statement.join(Unit, Unit.id == label.c.unit_id), [SORTS[sort], Unit.id, label.c.concept_id]
-
-
-def _labels_of(concept: int, dissections: list[int] | None, wanted: Mapping[str, Any]) -> sa.Select[int, int, float]:
-    statement = sa.select(UnitLabel.unit_id, UnitLabel.concept_id, UnitLabel.iou)
-    statement = statement.where(UnitLabel.concept_id == concept, _within(UnitLabel, dissections))
-    return statement if wanted["min_iou"] is None else statement.where(UnitLabel.iou >= wanted["min_iou"])
+        return statement, [UnitLabel.iou, UnitLabel.unit_id, UnitLabel.concept_id]
+    return statement.join(Unit, Unit.id == UnitLabel.unit_id), [SORTS[sort], Unit.id, UnitLabel.concept_id]
 
 
 def _labelled(
@@ -118,8 +113,10 @@ def _find_concepts(session: Session, team_id: uuid.UUID, wanted: Mapping[str, An
 
 
 def _check_name(session: Session, names: sa.Select[str], field: str, name: str | None) -> None:
+    if name is None:
+        return
     known = session.scalars(names.distinct()).all()
-    if name is not None and name not in known:
+    if name not in known:
         raise Invalid(f"no {field} is named {name!r} here{near(name, known)}", f"query:{field}")
 
 
