@@ -38,6 +38,7 @@ def configure() -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonFormatter())
     logging.basicConfig(level=logging.INFO, handlers=[handler])
+    logging.getLogger("alembic.runtime.migration").setLevel(logging.WARNING)  # it speaks at every readiness check
 
 
 def init_app(app: Flask) -> None:
