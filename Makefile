@@ -41,8 +41,9 @@ check: lint test ## what CI runs
 bench: install ## the figures of docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
 
-train: install ## the networks of the built-in world, resumed where they stopped
+train: install ## the networks of the built-in world, resumed where they stopped, and their figures
 	$(BIN)/python -m workers.scenes.train
+	$(BIN)/python -m workers.jobs.world
 
 lock: ## requirements.lock from pyproject.toml
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv
