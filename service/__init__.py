@@ -15,6 +15,7 @@ from service.settings import Settings
 
 def create_app(settings: Settings | None = None) -> Flask:
     """The application for these settings, by default those of the environment."""
+    logs.configure()
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes

@@ -11,7 +11,7 @@ import waitress
 from alembic import command
 from sqlalchemy.orm import Session
 
-from service import create_app, logs
+from service import create_app
 from service.access import queries
 from service.access.guard import is_loopback
 from service.access.keys import make_key
@@ -38,7 +38,6 @@ def serve() -> None:
     """Serve the API by one process with threads."""
     settings = Settings.from_environment()
     _check(settings)
-    logs.configure()
     waitress.serve(
         create_app(settings),
         host=settings.host,

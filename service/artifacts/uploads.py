@@ -63,16 +63,17 @@ class Upload:
         """How many bytes are here."""
         return self.file.stat().st_size if self.file.exists() else 0
 
-    def receive(self, stream: IO[bytes], span: Span | None) -> int | None:
+    def receive(self, stream: IO[bytes], span: Span | None, length: int | None) -> int | None:
         """Take bytes, all of them or those of a span, and store the artifact once it is whole.
 
-        Return its size, or None while more is to come. What came before the stream broke off is kept. Raise
-        WrongOffset for a span that does not start where the bytes here end, Conflict while another request uploads
-        the same, and Invalid, after which nothing is left, for bytes that do not fit the digest.
+        `length` is what the stream should bring, None where that is not known. Return the artifact's size, or None
+        while more is to come. Raise WrongOffset for a span that does not start where the bytes here end, or a stream
+        that broke off, whose bytes are kept; Conflict while another request uploads the same; and Invalid, after
+        which nothing is left, for bytes that do not fit the digest.
         """
         _forget_abandoned(self.file.parent)
         with self._open() as file:
-            size = self._append(file, stream, span)
+            size = self._append(file, stream, span, length)
             if span is not None and size < span.total:
                 return None
             self._finish(file)
@@ -92,14 +93,14 @@ class Upload:
                 raise Conflict("another request is uploading this artifact; ask with HEAD how far it is")
             yield file
 
-    def _append(self, file: IO[bytes], stream: IO[bytes], span: Span | None) -> int:
+    def _append(self, file: IO[bytes], stream: IO[bytes], span: Span | None, length: int | None) -> int:
         start = file.seek(0, os.SEEK_END)
         if span is None:
             file.truncate(start := 0)
         elif span.start != start:
             raise WrongOffset(start)
         try:
-            self._copy(file, stream, span.stop - span.start if span else None)
+            self._copy(file, stream, span.stop - span.start if span else length)
         except Invalid:
             file.truncate(start)
             raise

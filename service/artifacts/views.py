@@ -44,7 +44,8 @@ def put_artifact(digest: str) -> Any:
     media_type, limit = _media_type(), services().settings.max_artifact_bytes
     request.max_content_length = limit
     upload = Upload(services().store, team_id(), digest)
-    size = upload.receive(request.stream, parse_span(request.headers.get("Content-Range"), limit))
+    span = parse_span(request.headers.get("Content-Range"), limit)
+    size = upload.receive(request.stream, span, request.content_length)
     if size is None:
         return flask.jsonify(digest=digest, offset=upload.offset), 202
     queries.record_artifacts(db(), team_id(), [(digest, size, media_type)])

@@ -24,7 +24,6 @@ def run(variables: dict[str, str], *arguments: str) -> Result:
 def served(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, object]]:
     calls: list[dict[str, object]] = []
     monkeypatch.setattr(waitress, "serve", lambda app, **given: calls.append(given))
-    monkeypatch.setattr(commands.logs, "configure", lambda: None)
     return calls
 
 

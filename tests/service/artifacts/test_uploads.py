@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from service.artifacts.store import ArtifactStore
-from service.artifacts.uploads import ABANDONED_SECONDS, Upload
-from service.errors import Conflict
+from service.artifacts.uploads import ABANDONED_SECONDS, Span, Upload
+from service.errors import Conflict, WrongOffset
 
 DATA = b"weights" * 1000
 DIGEST = hashlib.sha256(DATA).hexdigest()
@@ -35,15 +35,25 @@ class Paused(io.BytesIO):
 def test_two_at_once(tmp_path: Path) -> None:
     store = ArtifactStore(tmp_path)
     slow = Paused(DATA)
-    thread = threading.Thread(target=Upload(store, TEAM, DIGEST).receive, args=(slow, None))
+    thread = threading.Thread(target=Upload(store, TEAM, DIGEST).receive, args=(slow, None, None))
     thread.start()
     assert slow.reached.wait(30)
     with pytest.raises(Conflict, match="another request"):
-        Upload(store, TEAM, DIGEST).receive(io.BytesIO(b"something else"), None)
-    Upload(store, uuid.UUID(int=2), DIGEST).receive(io.BytesIO(DATA), None)  # another team does not wait
+        Upload(store, TEAM, DIGEST).receive(io.BytesIO(b"something else"), None, None)
+    Upload(store, uuid.UUID(int=2), DIGEST).receive(io.BytesIO(DATA), None, None)  # another team does not wait
     slow.released.set()
     thread.join()
     assert store.path(DIGEST).read_bytes() == DATA
+
+
+@pytest.mark.parametrize("span", [None, Span(0, len(DATA), len(DATA))])
+def test_stream_that_ends_too_early_is_kept(tmp_path: Path, span: Span | None) -> None:
+    # as gunicorn tells of a connection that broke off
+    upload = Upload(ArtifactStore(tmp_path), TEAM, DIGEST)
+    with pytest.raises(WrongOffset, match="1000 bytes are here"):
+        upload.receive(io.BytesIO(DATA[:1000]), span, len(DATA))
+    rest = Span(1000, len(DATA), len(DATA))
+    assert upload.receive(io.BytesIO(DATA[1000:]), rest, None) == len(DATA)
 
 
 def test_late_request_never_writes_into_the_artifact(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -57,7 +67,7 @@ def test_late_request_never_writes_into_the_artifact(tmp_path: Path, monkeypatch
 
     monkeypatch.setattr(os.path, "samestat", finish_first)
     with pytest.raises(Conflict):
-        late.receive(io.BytesIO(b"harm"), None)
+        late.receive(io.BytesIO(b"harm"), None, None)
 
 
 def test_abandoned_uploads_are_forgotten(tmp_path: Path) -> None:
@@ -68,5 +78,5 @@ def test_abandoned_uploads_are_forgotten(tmp_path: Path) -> None:
         upload.file.write_bytes(b"part")
     past = old.file.stat().st_mtime - ABANDONED_SECONDS - 1
     os.utime(old.file, (past, past))
-    Upload(store, uuid.UUID(int=3), DIGEST).receive(io.BytesIO(DATA), None)
+    Upload(store, uuid.UUID(int=3), DIGEST).receive(io.BytesIO(DATA), None, None)
     assert (old.offset, young.offset) == (0, 4)
