@@ -75,9 +75,13 @@ def _is_storable(text: str) -> bool:
 def _point_out(messages: Mapping[str, Any]) -> Iterator[dict[str, str]]:
     for location, tree in messages.items():
         for path, detail in _leaves(tree):
-            at = [str(step) for step in path if step != "_schema"]
-            pointer = "".join(f"/{_escape(step)}" for step in at) if location == "json" else f"{location}:{'.'.join(at)}"
-            yield {"pointer": pointer, "detail": detail}
+            yield {"pointer": _pointer(location, [str(step) for step in path if step != "_schema"]), "detail": detail}
+
+
+def _pointer(location: str, steps: list[str]) -> str:
+    if location != "json":
+        return f"{location}:{'.'.join(steps)}"
+    return "".join("/" + step.replace("~", "~0").replace("/", "~1") for step in steps)  # RFC 6901
 
 
 def _leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, ...], str]]:
@@ -89,8 +93,3 @@ def _leaves(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[tuple[Any, 
             yield from _leaves(branch, path)
     else:
         yield path, str(tree)
-
-
-def _escape(step: str) -> str:
-    """A step of a JSON pointer (RFC 6901)."""
-    return step.replace("~", "~0").replace("/", "~1")
