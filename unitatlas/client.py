@@ -158,8 +158,8 @@ class Client:
         digest, size = _sha256(path), path.stat().st_size
         address = f"/v1/artifacts/{digest}"
         for tries_left in reversed(range(TRIES)):
-            start = self._uploaded(address)
-            if start == size:
+            start = self._next_byte(address, size)
+            if start is None:
                 return digest
             try:
                 self._send(path, start, size, address, media_type)
@@ -174,12 +174,14 @@ class Client:
             headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
         self._transport.request("PUT", address, tries=1, content=_chunks(path, start), headers=headers)
 
-    def _uploaded(self, address: str) -> int:
-        """How many bytes of an artifact the service has already."""
+    def _next_byte(self, address: str, size: int) -> int | None:
+        """Where an upload goes on; None where the artifact is stored."""
         try:
-            return int(self._transport.request("HEAD", address).headers["Content-Length"])
+            self._transport.request("HEAD", address)
         except Problem as problem:
-            return int(problem.headers.get("Upload-Offset", 0))
+            offset = int(problem.headers.get("Upload-Offset", 0))
+            return offset if offset < size else 0  # all bytes came and were not stored: once more
+        return None
 
     def download(self, digest: str, path: str | Path) -> Path:
         """Write an artifact to a file and return its path."""
