@@ -1,0 +1,192 @@
+"""Jobs from submission to their end in one process: real kinds, real shards, a real database, no broker."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pytest
+import sqlalchemy as sa
+
+from service.access.queries import make_team
+from service.artifacts.store import ArtifactStore
+from service.catalog.tables import Concept, Layer
+from service.database import make_engine, make_sessions
+from service.jobs.checks import check_dissection
+from service.jobs.queries import retry
+from service.jobs.schemas import JobRequestSchema
+from service.jobs.submission import JobRequest, submit
+from service.jobs.tables import ACTIVE_STATES, Job, Stage
+from service.results.tables import LayerDissection, Unit, UnitLabel
+from service.settings import Settings
+from tests.workers.jobs import planted
+from workers.jobs import subjects
+from workers.jobs.registry import KINDS
+from workers.networks.sources import SOURCES
+from workers.runner.executing import Process, run_next
+
+
+@dataclass
+class Found:
+    """What a dissection left of one layer; units are rows."""
+
+    thresholds: np.ndarray
+    areas: np.ndarray
+    peaks: np.ndarray
+    labels: list[tuple[str, str] | None]
+    detectors: list[bool]
+    iou: np.ndarray
+    pairs: dict[tuple[int, tuple[str, str]], tuple[int, int, int]]
+    """(unit, concept) -> rank, intersection, union."""
+    top_images: list[list[tuple[str, float]]]
+    pictures: list[str | None]
+
+
+class Driver:
+    """One team's jobs, and workers for them."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = replace(settings, device="cpu", retry_seconds=0.0, lease_seconds=60.0)
+        self.engine = make_engine(self.settings)
+        self.sessions = make_sessions(self.engine)
+        self.store = ArtifactStore(self.settings.artifact_dir)
+        self.process = Process(self.settings, self.sessions, self.store, KINDS)
+        with self.sessions.begin() as session:
+            self.team_id = make_team(session, "local").id
+
+    def queue_model(self, name: str, source: str, **given: Any) -> UUID:
+        wanted = {"name": name, "source": source, "weights": {"seed": 0}, "input": {}, "classes": None, **given}
+        return self._queue_registration("model", wanted)
+
+    def queue_dataset(self, name: str, **given: Any) -> UUID:
+        wanted = {"name": name, "format": "masks", "location": {"path": name}, "grid": None, **given}
+        return self._queue_registration("dataset", wanted)
+
+    def _queue_registration(self, what: str, wanted: Mapping[str, Any]) -> UUID:
+        request = JobRequest(team_id=self.team_id, kind="registration", params={"what": what, **wanted})
+        with self.sessions.begin() as session:
+            return submit(session, request, max_unfinished=100).job.id
+
+    def queue_dissection(self, model: str, dataset: str, layers: Sequence[str], **params: Any) -> UUID:
+        body = {"kind": "dissection", "model": model, "dataset": dataset, "layers": list(layers), **params}
+        with self.sessions.begin() as session:
+            checked = check_dissection(session, self.team_id, JobRequestSchema().load(body), 2**40)
+            return submit(session, checked.request, max_unfinished=100).job.id
+
+    def run(self, workers: int = 1) -> None:
+        """Run shards until every job has ended."""
+
+        def work(number: int) -> None:
+            while self._unfinished():
+                if not run_next(self.process, f"worker{number}", "task"):
+                    time.sleep(0.01)
+
+        with ThreadPoolExecutor(workers) as pool:
+            list(pool.map(work, range(workers)))
+
+    def _unfinished(self) -> bool:
+        with self.sessions() as session:
+            return session.scalar(sa.select(Job.id).where(Job.state.in_(ACTIVE_STATES)).limit(1)) is not None
+
+    def job(self, job_id: UUID) -> Job:
+        with self.sessions() as session:
+            return session.get_one(Job, job_id)
+
+    def done(self, job_id: UUID, workers: int = 1) -> Job:
+        """The job, run and succeeded."""
+        self.run(workers)
+        job = self.job(job_id)
+        assert job.state == "succeeded", job.error
+        return job
+
+    def failure(self, job_id: UUID) -> dict[str, Any]:
+        """The problem of the job, run and failed."""
+        self.run()
+        job = self.job(job_id)
+        assert job.state == "failed"
+        return job.error
+
+    def retry(self, job_id: UUID) -> None:
+        with self.sessions.begin() as session:
+            retry(session, session.get_one(Job, job_id))
+
+    def dissect(self, model: str, dataset: str, layers: Sequence[str], workers: int = 1, **params: Any) -> Job:
+        return self.done(self.queue_dissection(model, dataset, layers, **params), workers)
+
+    def stages(self, job: Job) -> list[str]:
+        with self.sessions() as session:
+            return list(session.scalars(sa.select(Stage.name).where(Stage.job_id == job.id).order_by(Stage.position)))
+
+    def count(self, table: type) -> int:
+        with self.sessions() as session:
+            return session.scalars(sa.select(sa.func.count()).select_from(table)).one()
+
+    def found(self, job: Job) -> dict[str, Found]:
+        """What the job found, by layer, read from the database and the artifacts."""
+        with self.sessions() as session:
+            rows = session.execute(
+                sa.select(Layer.name, LayerDissection)
+                .join(LayerDissection, LayerDissection.layer_id == Layer.id)
+                .where(LayerDissection.job_id == job.id)
+            )
+            concepts = {c.id: (c.category, c.name) for c in session.scalars(sa.select(Concept))}
+            return {name: self._found(session, layer, concepts) for name, layer in rows}
+
+    def _found(self, session: Any, layer: LayerDissection, concepts: dict[int, tuple[str, str]]) -> Found:
+        units = list(session.scalars(sa.select(Unit).where(Unit.dissection_id == layer.id).order_by(Unit.index)))
+        assert [unit.index for unit in units] == list(range(len(units)))
+        index_of = {unit.id: unit.index for unit in units}
+        labels = session.scalars(sa.select(UnitLabel).where(UnitLabel.dissection_id == layer.id))
+        return Found(
+            thresholds=np.array([unit.threshold for unit in units]),
+            areas=np.array([unit.active for unit in units]),
+            peaks=np.array([unit.peak for unit in units]),
+            labels=[concepts.get(unit.concept_id) for unit in units],
+            detectors=[unit.detector for unit in units],
+            iou=np.load(self.store.path(layer.iou_artifact)),
+            pairs={
+                (index_of[label.unit_id], concepts[label.concept_id]): (label.rank, label.intersection, label.union)
+                for label in labels
+            },
+            top_images=[[(top["image"], top["peak"]) for top in unit.top_images] for unit in units],
+            pictures=[unit.picture for unit in units],
+        )
+
+
+def one_for_each_thread(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Workers are processes, each with a network of its own; here they are threads."""
+    lock, kept = threading.Lock(), {}
+
+    def call(*arguments: Any) -> Any:
+        key = (threading.get_ident(), arguments)
+        with lock:  # seeds are drawn from a generator that all threads share
+            if key not in kept:
+                kept[key] = function(*arguments)
+            return kept[key]
+
+    return call
+
+
+@pytest.fixture(autouse=True)
+def planted_source(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(SOURCES, "planted", planted.source)
+    monkeypatch.setattr(subjects, "_network", one_for_each_thread(subjects._network.__wrapped__))
+
+
+@pytest.fixture
+def driver(sqlite_settings: Settings) -> Iterator[Driver]:
+    driver = Driver(sqlite_settings)
+    yield driver
+    driver.engine.dispose()
+
+
+@pytest.fixture
+def driver_on_each(settings: Settings) -> Iterator[Driver]:
+    """A driver on each database in turn."""
+    driver = Driver(settings)
+    yield driver
+    driver.engine.dispose()
