@@ -39,6 +39,7 @@ class Recipe:
     batch: int = 64
     rate: float = 2e-3
     decay: float = 2.5
+    sparsity: float = 2e-3  # weight of the read-out's L1 norm in the loss: a class shall rely on few units
     checkpoint: int = 100  # steps between two checkpoints
 
 
@@ -133,6 +134,7 @@ def train(
         targets = torch.from_numpy(scenes[chosen]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
             loss = nn.functional.cross_entropy(network(pixels.to(device)), targets)
+        loss = loss + recipe.sparsity * network.classifier.weight.abs().sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
