@@ -1,4 +1,4 @@
-"""Run and look after the service: `python -m service serve|migrate|keys|openapi`."""
+"""Run and look after the service: `python -m service serve|check|migrate|keys|openapi`."""
 
 import json
 from collections.abc import Iterator
@@ -46,6 +46,12 @@ def serve() -> None:
         max_request_body_size=max(settings.max_artifact_bytes, settings.max_body_bytes),
         ident=None,
     )
+
+
+@main.command()
+def check() -> None:
+    """Say what speaks against serving, if anything, for whoever serves the API by another server."""
+    _check(Settings.from_environment())
 
 
 def _check(settings: Settings) -> None:
