@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,16 +33,20 @@ def decode_image(data: bytes, name: str, max_pixels: int) -> Image.Image:
         return _grey(upright).convert("RGB") if upright.mode.startswith("I") else upright.convert("RGB")
 
 
-def check_image(data: bytes, name: str, max_pixels: int) -> Size | None:
-    """Check a picture's head, size and end without decoding it; raise Invalid naming the file.
+class Stored(NamedTuple):
+    """How a picture lies in its file."""
 
-    Returns its stored height and width if decoding turns it on its side, else None.
-    """
+    size: Size
+    sideways: bool
+    """Whether decoding turns it on its side, so that height and width change places."""
+
+
+def check_image(data: bytes, name: str, max_pixels: int) -> Stored:
+    """Check a picture's head, size and end without decoding it; raise Invalid naming the file."""
     with _opened(data, name, max_pixels, PICTURES) as image:
         if not _complete(data, image.format):
             raise OSError("it is truncated")
-        turned = image.getexif().get(ORIENTATION, 1) >= SIDEWAYS
-        return (image.height, image.width) if turned else None
+        return Stored((image.height, image.width), image.getexif().get(ORIENTATION, 1) >= SIDEWAYS)
 
 
 def decode_mask(data: bytes, name: str, max_pixels: int) -> NDArray[np.uint16]:
@@ -55,6 +60,16 @@ def decode_mask(data: bytes, name: str, max_pixels: int) -> NDArray[np.uint16]:
             )
         numbers = np.asarray(image).astype(np.uint16)
         return numbers // np.uint16(STRETCH.get(data[BIT_DEPTH], 1)) if image.mode == "L" else numbers
+
+
+def decode_color_mask(data: bytes, name: str, max_pixels: int) -> NDArray[np.uint32]:
+    """Decode a mask whose numbers are colours, R + 256 G + 65,536 B, (h, w); raise Invalid naming it."""
+    with _opened(data, name, max_pixels, ("PNG",)) as image:
+        if image.mode not in ("RGB", "RGBA", "P"):
+            raise Invalid(f"the mask {name} is in grey ({image.mode}); its numbers are to be colours", "/location")
+        colors = np.asarray(image.convert("RGB")).astype(np.uint32)  # (h, w, 3)
+        numbers: NDArray[np.uint32] = colors @ np.array([1, 2**8, 2**16], np.uint32)
+        return numbers
 
 
 @contextmanager

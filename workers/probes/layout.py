@@ -51,10 +51,21 @@ class Mask:
     file: str
     decode: Decoder
     numbering: Numbering
+    exact: bool = False
+    """Whether it must have as many pixels as its image; any other size is stretched."""
 
     def read(self, data: bytes, max_pixels: int) -> NDArray[np.integer]:
         """The numbers of the mask in these bytes, (h, w); raise Invalid where they are no mask."""
         return self.decode(data, self.file, max_pixels)
+
+
+class WholeLabel(NamedTuple):
+    """A label that every pixel of an image carries."""
+
+    channel: int
+    """A channel that no mask of the image uses."""
+    label: int
+    """1 + position of the concept among the dataset's concepts."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +76,7 @@ class Picture:
     file: str
     class_index: int | None = None
     masks: tuple[Mask, ...] = ()
+    whole_labels: tuple[WholeLabel, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -37,7 +37,7 @@ class Probe:
 
     @property
     def concepts(self) -> list[Concept]:
-        """What the masks may show, in the order in which labels count."""
+        """What the images may show, in the order in which labels count."""
         return self._layout.concepts
 
     @property
@@ -56,7 +56,7 @@ class Probe:
         return images.decode_image(self._tree.read(file), file, self._max_pixels)
 
     def labels(self, index: int, image_size: Size, geometry: Geometry, grid: int) -> NDArray[np.uint16]:
-        """Sample an image's masks at the centres of a grid over the network's input.
+        """Sample an image's masks and whole-image labels at the centres of a grid over the network's input.
 
         Parameters
         ----------
@@ -82,7 +82,10 @@ class Probe:
             A mask changed since the dataset was registered.
         """
         labels = np.zeros((len(self.channels), grid, grid), np.uint16)
-        for mask in self._layout.pictures[index].masks:
+        picture = self._layout.pictures[index]
+        for channel, label in picture.whole_labels:
+            labels[channel] = np.where(_inside(*geometry.sample_positions(image_size, grid)), label, 0)
+        for mask in picture.masks:
             sampled = self._sample(mask, image_size, geometry, grid)
             np.copyto(labels[mask.channel], sampled, where=sampled > 0)
         return labels
@@ -91,5 +94,10 @@ class Probe:
         numbers = mask.read(self._tree.read(mask.file), self._max_pixels)  # (h, w)
         height, width = numbers.shape
         rows, columns = geometry.sample_positions(image_size, grid, (height, width))
-        inside = (rows >= 0)[:, None] & (columns >= 0)  # (G, G)
-        return np.where(inside, mask.numbering.labels(numbers[np.ix_(rows, columns)]), np.uint16(0))
+        labels = mask.numbering.labels(numbers[np.ix_(rows, columns)])  # (G, G)
+        return np.where(_inside(rows, columns), labels, np.uint16(0))
+
+
+def _inside(rows: NDArray[np.int64], columns: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Which cells lie on the image: (G,), (G,) -> (G, G)."""
+    return (rows >= 0)[:, None] & (columns >= 0)

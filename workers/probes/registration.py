@@ -8,8 +8,8 @@ from importlib.metadata import entry_points
 from service.artifacts.store import ArtifactStore
 from service.errors import Invalid
 from service.settings import Settings
-from workers.networks.inputs import Size
-from workers.probes import builtin, folder, images, manifest, masks
+from workers.probes import builtin, folder, images, manifest, masks, pascal_voc
+from workers.probes.images import Stored
 from workers.probes.layout import Concept, Layout, Mask, Picture, Reader
 from workers.probes.location import open_tree
 from workers.probes.manifest import Entry, PinnedTree
@@ -17,7 +17,12 @@ from workers.probes.probe import Probe
 from workers.probes.problems import Problems
 from workers.probes.trees import Tree
 
-FORMATS: dict[str, Reader] = {"masks": masks.read, "folder": folder.read, "scenes": masks.read}
+FORMATS: dict[str, Reader] = {
+    "masks": masks.read,
+    "folder": folder.read,
+    "scenes": masks.read,
+    "pascal-voc": pascal_voc.read,
+}
 ENTRY_POINTS = "unitatlas.datasets"
 THREADS = 8  # most of the time goes into waiting for files and into Pillow, which lets other threads run
 
@@ -93,21 +98,24 @@ def _survey(tree: Tree, layout: Layout, max_pixels: int, check: Callable[[], Non
 def _inspect(tree: Tree, picture: Picture, max_pixels: int) -> dict[str, Entry] | Invalid:
     try:
         data = tree.read(picture.file)
-        turned = images.check_image(data, picture.file, max_pixels)
+        stored = images.check_image(data, picture.file, max_pixels)
         entries = {picture.file: manifest.entry(data)}
         for mask in picture.masks:
             data = tree.read(mask.file)
-            _inspect_mask(mask, data, max_pixels, turned)
+            _inspect_mask(mask, data, max_pixels, stored)
             entries[mask.file] = manifest.entry(data)
     except Invalid as fault:
         return fault
     return entries
 
 
-def _inspect_mask(mask: Mask, data: bytes, max_pixels: int, turned: Size | None) -> None:
+def _inspect_mask(mask: Mask, data: bytes, max_pixels: int, image: Stored) -> None:
     numbers = mask.read(data, max_pixels)
     if unknown := mask.numbering.unknown(numbers):
         shown = ", ".join(map(str, unknown[:5])) + (", ..." if len(unknown) > 5 else "")
         raise Invalid(f"{mask.file} has numbers that stand for no concept: {shown}; name them in the list of concepts")
-    if turned and turned[0] != turned[1] and numbers.shape == turned:
+    if mask.exact and numbers.shape != image.size:
+        (height, width), (rows, columns) = numbers.shape, image.size
+        raise Invalid(f"{mask.file} is {width} x {height} in size, its image {columns} x {rows}; they must agree")
+    if image.sideways and image.size[0] != image.size[1] and numbers.shape == image.size:
         raise Invalid(f"{mask.file} lies across its image, which an EXIF tag turns; save the image upright without it")

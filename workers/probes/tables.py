@@ -18,9 +18,11 @@ def read_lines(tree: Tree, name: str) -> list[str]:
         raise Invalid(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8", "/location") from None
 
 
-def read_table(tree: Tree, name: str, columns: tuple[str, ...]) -> Iterator[tuple[int, list[str]]]:
+def read_table(
+    tree: Tree, name: str, columns: tuple[str, ...], delimiter: str = ","
+) -> Iterator[tuple[int, list[str]]]:
     """The line number and the wanted columns of every row; raise Invalid where the head lacks a column."""
-    rows = csv.reader(io.StringIO("\n".join(read_lines(tree, name))), strict=True)
+    rows = csv.reader(io.StringIO("\n".join(read_lines(tree, name))), strict=True, delimiter=delimiter)
     try:
         head = [title.strip() for title in next(rows, [])]
         places = [_place(head, column, name) for column in columns]

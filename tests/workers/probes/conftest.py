@@ -17,9 +17,10 @@ from workers.probes.probe import Probe
 from workers.probes.registration import Registered, open_probe, register
 
 
-def encoded(pixels: NDArray[np.generic], format: str = "PNG", **options: object) -> bytes:
+def encoded(pixels: NDArray[np.generic] | Image.Image, format: str = "PNG", **options: object) -> bytes:
     buffer = io.BytesIO()
-    Image.fromarray(pixels).save(buffer, format, **options)
+    image = pixels if isinstance(pixels, Image.Image) else Image.fromarray(pixels)
+    image.save(buffer, format, **options)
     return buffer.getvalue()
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from service.errors import Invalid
-from workers.probes.images import check_image, decode_image, decode_mask
+from workers.probes.images import check_image, decode_color_mask, decode_image, decode_mask
 
 PIXELS = np.random.default_rng(3).integers(0, 256, (6, 9, 3), np.uint8)
 
@@ -50,7 +50,7 @@ def test_pictures_are_turned_upright(orientation: int) -> None:
     across = PIXELS.transpose(1, 0, 2)
     turns |= {5: across, 6: across[:, ::-1], 7: across[::-1, ::-1], 8: across[::-1]}
     assert np.array_equal(np.asarray(decode_image(data, "x", 100)), turns[orientation])
-    assert check_image(data, "x", 100) == ((6, 9) if orientation >= 5 else None)
+    assert check_image(data, "x", 100) == ((6, 9), orientation >= 5)
 
 
 @pytest.mark.parametrize("bits", [1, 2, 4, 8])
@@ -87,6 +87,19 @@ def test_other_formats_and_lossy_masks_are_refused() -> None:
         decode_mask(saved(Image.fromarray(PIXELS), "JPEG"), "mask.png", 100)
 
 
+@pytest.mark.parametrize("mode", ["RGB", "RGBA", "P"])
+def test_the_numbers_of_a_colour_mask_are_its_colours(mode: str) -> None:
+    colors = np.array([[[1, 0, 0], [0, 2, 0]], [[0, 0, 3], [255, 254, 253]]], np.uint8)
+    image = Image.fromarray(colors)
+    data = saved(image.quantize(4) if mode == "P" else image.convert(mode))
+    assert decode_color_mask(data, "x", 100).tolist() == [[1, 512], [196_608, 255 + 254 * 256 + 253 * 65_536]]
+
+
+def test_a_grey_mask_where_colours_count_is_refused() -> None:
+    with pytest.raises(Invalid, match=r"x is in grey \(L\)"):
+        decode_color_mask(saved(Image.fromarray(PIXELS[..., 0])), "x", 100)
+
+
 def test_a_size_is_refused_before_its_pixels_are_decoded() -> None:
     bomb = bytearray(saved(Image.fromarray(PIXELS)))
     bomb[16:24] = (60_000).to_bytes(4, "big") * 2
@@ -105,7 +118,7 @@ def test_damaged_bytes_are_decoded_or_refused_but_never_raise_anything_else(data
     for _ in range(data.draw(st.integers(1, 4))):
         whole[data.draw(st.integers(0, len(whole) - 1))] = data.draw(st.integers(0, 255))
     spoiled = bytes(whole[: data.draw(st.integers(0, len(whole)))])
-    for read in (check_image, decode_image, decode_mask):
+    for read in (check_image, decode_image, decode_mask, decode_color_mask):
         try:
             read(spoiled, "x", 10_000)
         except Invalid as refusal:

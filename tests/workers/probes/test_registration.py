@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from service.catalog.schemas import DATASET_FORMATS
 from service.errors import Conflict, Invalid
 from workers.probes import builtin, registration
 from workers.probes.registration import open_probe, register
@@ -123,8 +124,12 @@ def test_an_absolute_path_inside_the_import_directory_is_read(desk, tree: Tree) 
 
 def test_an_unknown_format_names_those_that_exist(desk, tree: Tree) -> None:
     refusal = desk.refusal(desk.write(tree), "coco")
-    assert "folder, masks, scenes" in refusal.detail
+    assert all(name in refusal.detail for name in registration.FORMATS)
     assert refusal.errors[0]["pointer"] == "/format"
+
+
+def test_the_api_knows_all_formats() -> None:
+    assert set(DATASET_FORMATS) == set(registration.FORMATS)
 
 
 def test_another_package_may_bring_a_format(desk, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
