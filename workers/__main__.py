@@ -1,4 +1,4 @@
-"""`python -m workers run` and `python -m workers relay`."""
+"""`python -m workers run|seen|relay`."""
 
 import logging
 import os
@@ -6,7 +6,7 @@ import socket
 
 import click
 
-from service.database import make_engine, make_sessions
+from service.database import make_engine, make_sessions, reading
 from service.settings import Settings
 
 
@@ -20,7 +20,7 @@ def main() -> None:
 @click.option("--name", help="How the worker calls itself; by default after its process.")
 def run(name: str | None) -> None:
     """Run shards, one at a time."""
-    name = f"{name or f'worker-{os.getpid()}'}@{socket.gethostname()}"
+    name = _full_name(name or f"worker-{os.getpid()}")
     # must stand before Celery is imported: SIGTERM lets a shard end in `worker_soft_shutdown_timeout`, not in any time
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
     from workers.celery_app import celery
@@ -32,6 +32,18 @@ def run(name: str | None) -> None:
 
 
 @main.command()
+@click.option("--name", required=True, help="How the worker calls itself.")
+def seen(name: str) -> None:
+    """Fail unless the worker of this name on this machine was seen lately."""
+    from workers.runner.queries import was_seen
+
+    name = _full_name(name)
+    with reading(make_sessions(make_engine(Settings.from_environment()))) as session:
+        if not was_seen(session, name):
+            raise click.ClickException(f"no worker {name} was seen lately")
+
+
+@main.command()
 def relay() -> None:
     """Repeat lost hints, take shards from lost workers, end what is over."""
     from workers.celery_app import celery
@@ -39,6 +51,10 @@ def relay() -> None:
 
     settings = Settings.from_environment()
     Relay(settings, make_sessions(make_engine(settings)), celery).run()
+
+
+def _full_name(name: str) -> str:
+    return f"{name}@{socket.gethostname()}"
 
 
 if __name__ == "__main__":

@@ -56,11 +56,13 @@ def test_serve_on_loopback(settings: Settings, served: list[dict[str, object]]) 
 
 def test_serve_refuses_to_be_open_to_all(settings: Settings, served: list[dict[str, object]]) -> None:
     variables = environment(settings) | {"UNITATLAS_HOST": "0.0.0.0"}
-    refused = run(variables, "serve")
-    assert refused.exit_code == 1
-    assert "unitatlas keys create --team NAME" in refused.output
+    for command in ("check", "serve"):
+        refused = run(variables, command)
+        assert refused.exit_code == 1
+        assert "unitatlas keys create --team NAME" in refused.output
     assert not served
     run(variables, "keys", "create", "--team", "blue")
+    assert run(variables, "check").exit_code == 0
     assert run(variables, "serve").exit_code == 0
     assert served
 

@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 
 from service.database import new_id, now
 from service.errors import UnitAtlasError
-from service.jobs.queries import finish_job, record_event
+from service.jobs.queries import WORKER_LIFETIME, finish_job, record_event
 from service.jobs.tables import Job, Shard, Stage, Worker
 from service.settings import Settings
 from workers.jobs.kind import Canceled, FinishedStage, JobKind, JobView, ShardContext, ShardLost, StagePlan
@@ -245,3 +245,9 @@ def announce_worker(session: Session, name: str, device: str) -> None:
     )
     if seen.first() is None:
         session.add(Worker(name=name, device=device, started_at=time, seen_at=time))
+
+
+def was_seen(session: Session, name: str) -> bool:
+    """Whether the worker told lately that it is alive."""
+    alive = sa.exists().where(Worker.name == name, Worker.seen_at > now(session) - WORKER_LIFETIME)
+    return bool(session.scalar(sa.select(alive)))
