@@ -3,7 +3,19 @@
 from unitatlas.client import Client
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.jobs import Job
-from unitatlas.types import Class, Concept, Dataset, Estimate, Label, Layer, Model, Unit, UnitDetails
+from unitatlas.types import (
+    Class,
+    Concept,
+    Dataset,
+    Estimate,
+    Label,
+    Layer,
+    Match,
+    Model,
+    RankedLabel,
+    Unit,
+    UnitDetails,
+)
 
 __all__ = [
     "Class",
@@ -15,8 +27,10 @@ __all__ = [
     "JobFailed",
     "Label",
     "Layer",
+    "Match",
     "Model",
     "Problem",
+    "RankedLabel",
     "ServiceUnreachable",
     "Unit",
     "UnitDetails",

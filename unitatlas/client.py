@@ -2,27 +2,31 @@
 
 import hashlib
 import os
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 from urllib.parse import quote
+from uuid import UUID
 
 import httpx
 
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.jobs import Job
-from unitatlas.transport import TRIES, Transport
+from unitatlas.transport import PASSING, TRIES, Transport
 from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 CHUNK = 1 << 20
+PART = 64 * CHUNK
+"""Bytes that one request uploads: what a broken connection costs at the most."""
 
 
 class Client:
     """A connection to one Unit Atlas service, for one team.
 
-    The address and the key default to `UNITATLAS_URL` and `UNITATLAS_KEY`.
+    The address and the key default to `UNITATLAS_URL` and `UNITATLAS_KEY`; an empty key sends none.
 
     >>> client = Client()
     >>> job = client.dissect("scenes", "validation", layers=["features.12"])
@@ -33,7 +37,8 @@ class Client:
 
     def __init__(self, url: str | None = None, key: str | None = None, timeout: float = 60.0) -> None:
         url = url or os.environ.get("UNITATLAS_URL") or DEFAULT_URL
-        self._transport = Transport(url, key or os.environ.get("UNITATLAS_KEY"), timeout)
+        key = os.environ.get("UNITATLAS_KEY") if key is None else key
+        self._transport = Transport(url, key, timeout)
 
     def __enter__(self) -> Self:
         return self
@@ -78,11 +83,14 @@ class Client:
 
     def model(self, name: str) -> Model:
         """One model."""
-        return Model.from_json(self._transport.get(f"/v1/models/{quote(name)}"))
+        return Model.from_json(self._transport.get(f"/v1/models/{quote(name, safe='')}"))
 
     def layers(self, model: str) -> list[Layer]:
         """The layers of a model that can be dissected, in the order of the forward pass."""
-        return [Layer.from_json(layer) for layer in self._transport.get(f"/v1/models/{quote(model)}/layers")["data"]]
+        return [
+            Layer.from_json(layer)
+            for layer in self._transport.get(f"/v1/models/{quote(model, safe='')}/layers")["data"]
+        ]
 
     def register_dataset(self, name: str, format: str, location: dict[str, Any], *, grid: int | None = None) -> Dataset:
         """Register images and return them once a worker has checked them."""
@@ -96,7 +104,7 @@ class Client:
 
     def dataset(self, name: str) -> Dataset:
         """One dataset."""
-        return Dataset.from_json(self._transport.get(f"/v1/datasets/{quote(name)}"))
+        return Dataset.from_json(self._transport.get(f"/v1/datasets/{quote(name, safe='')}"))
 
     def _register(self, path: str, body: dict[str, Any]) -> None:
         response = self._transport.post(path, body)
@@ -126,9 +134,9 @@ class Client:
         """Jobs, newest first; filters are kind, model and state."""
         return (Job(self._transport, data) for data in self._transport.pages("/v1/jobs", **filters))
 
-    def job(self, id: str) -> Job:
+    def job(self, id: str | UUID) -> Job:
         """One job."""
-        return Job(self._transport, self._transport.get(f"/v1/jobs/{quote(id)}"))
+        return Job(self._transport, self._transport.get(f"/v1/jobs/{quote(str(id), safe='')}"))
 
     # what was found
 
@@ -139,7 +147,7 @@ class Client:
     def unit(self, model: str, layer: str, unit: int) -> UnitDetails:
         """All that is known of one unit."""
         return UnitDetails.from_json(
-            self._transport.get(f"/v1/models/{quote(model)}/layers/{quote(layer)}/units/{unit}")
+            self._transport.get(f"/v1/models/{quote(model, safe='')}/layers/{quote(layer, safe='')}/units/{unit}")
         )
 
     def concepts(self, **filters: Any) -> Iterator[Concept]:
@@ -153,40 +161,45 @@ class Client:
     # artifacts
 
     def upload(self, path: str | Path, media_type: str = "application/octet-stream") -> str:
-        """Upload a file, each try from where the one before broke off, and return its digest."""
+        """Upload a file in parts, after a failure from where it broke off, and return its digest."""
         path = Path(path)
         digest, size = _sha256(path), path.stat().st_size
-        address = f"/v1/artifacts/{digest}"
-        for tries_left in reversed(range(TRIES)):
-            start = self._next_byte(address, size)
-            if start is None:
-                return digest
+        address, failures = f"/v1/artifacts/{digest}", 0
+        while (start := self._uploaded(address)) is not None:
             try:
-                self._send(path, start, size, address, media_type)
-            except ServiceUnreachable:
-                if not tries_left:
+                self._send_part(path, start, size, address, media_type)
+            except (ServiceUnreachable, Problem) as error:
+                failures += 1
+                if failures == TRIES or not _may_pass(error):
                     raise
+                time.sleep(0.2 * 2**failures)
         return digest
 
-    def _send(self, path: Path, start: int, size: int, address: str, media_type: str) -> None:
-        headers = {"Content-Type": media_type, "Content-Length": str(size - start)}
-        if start:
-            headers["Content-Range"] = f"bytes {start}-{size - 1}/{size}"
-        self._transport.request("PUT", address, tries=1, content=_chunks(path, start), headers=headers)
+    def _send_part(self, path: Path, start: int, size: int, address: str, media_type: str) -> None:
+        headers = {"Content-Type": media_type}
+        if start < size:
+            stop = min(start + PART, size)
+            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
+        else:  # no bytes are missing, yet it is no artifact: a range cannot say so, the whole can
+            start, stop = 0, size
+        headers["Content-Length"] = str(stop - start)
+        self._transport.request("PUT", address, tries=1, content=_chunks(path, start, stop), headers=headers)
 
-    def _next_byte(self, address: str, size: int) -> int | None:
-        """Where an upload goes on; None where the artifact is stored."""
+    def _uploaded(self, address: str) -> int | None:
+        """How many bytes of an unfinished upload the service has; None once it is an artifact."""
         try:
             self._transport.request("HEAD", address)
         except Problem as problem:
-            offset = int(problem.headers.get("Upload-Offset", 0))
-            return offset if offset < size else 0  # all bytes came and were not stored: once more
+            if problem.status != httpx.codes.NOT_FOUND:
+                raise
+            return int(problem.headers.get("Upload-Offset", 0))
         return None
 
     def download(self, digest: str, path: str | Path) -> Path:
         """Write an artifact to a file and return its path."""
         path = Path(path)
-        path.write_bytes(self._transport.request("GET", f"/v1/artifacts/{digest}").content)
+        with path.open("wb") as file:
+            self._transport.download(f"/v1/artifacts/{digest}", file)
         return path
 
 
@@ -195,8 +208,13 @@ def _sha256(path: Path) -> str:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
-def _chunks(path: Path, start: int) -> Iterator[bytes]:
+def _chunks(path: Path, start: int, stop: int) -> Iterator[bytes]:
     with path.open("rb") as file:
         file.seek(start)
-        while chunk := file.read(CHUNK):
+        while chunk := file.read(min(CHUNK, stop - file.tell())):
             yield chunk
+
+
+def _may_pass(error: ServiceUnreachable | Problem) -> bool:
+    """Whether the next try may do better: also where the request that broke off still holds the upload."""
+    return isinstance(error, ServiceUnreachable) or error.status in {*PASSING, httpx.codes.CONFLICT}

@@ -23,7 +23,7 @@ class Problem(Exception):
 
     def _text(self) -> str:
         lines = [f"{self.title}: {self.detail}"]
-        lines += [f"  {e['pointer']}: {e['detail']}" for e in self.errors if e["detail"] != self.detail]
+        lines += [f"  {e['pointer']}: {e['detail']}" for e in self.errors if e["detail"] not in self.detail]
         return "\n".join(lines)
 
 

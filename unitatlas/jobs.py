@@ -19,6 +19,7 @@ class Job:
 
     def __init__(self, transport: Transport, data: dict[str, Any]) -> None:
         self._transport = transport
+        self._etag: str | None = None
         self.raw = data
 
     def __repr__(self) -> str:
@@ -48,10 +49,12 @@ class Job:
 
     def refresh(self, wait: int = 0) -> "Job":
         """Ask again; with `wait`, let the service answer only when something changed or the seconds are over."""
-        headers = {"If-None-Match": self.raw["etag"]} if wait and "etag" in self.raw else {}
-        response = self._transport.request("GET", f"/v1/jobs/{self.id}", params={"wait": wait}, headers=headers)
+        query, headers = {}, {}
+        if wait and self._etag:  # who has seen no version yet cannot wait for another
+            query, headers = {"wait": wait}, {"If-None-Match": self._etag}
+        response = self._transport.request("GET", f"/v1/jobs/{self.id}", params=query, headers=headers)
         if response.status_code != httpx.codes.NOT_MODIFIED:
-            self.raw = response.json() | {"etag": response.headers.get("ETag", "")}
+            self.raw, self._etag = response.json(), response.headers.get("ETag")
         return self
 
     def wait(self, timeout: float | None = None, on_change: Callable[["Job"], None] | None = None) -> "Job":
@@ -77,7 +80,7 @@ class Job:
         return self._after(f"/v1/jobs/{self.id}/retry")
 
     def _after(self, path: str) -> "Job":
-        self.raw = self._transport.post(path).json()
+        self.raw, self._etag = self._transport.post(path).json(), None
         return self
 
     def summary(self) -> dict[str, Any]:
@@ -87,7 +90,7 @@ class Job:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What has happened so far, oldest first."""
-        return iter(self._transport.get(f"/v1/jobs/{self.id}/events")["data"])
+        return self._transport.pages(f"/v1/jobs/{self.id}/events", mark="after")
 
     def units(self, **filters: Any) -> Iterator[Unit]:
         """The units that this job found, filtered as `Client.units` does."""

@@ -7,27 +7,24 @@ from typing import Any
 import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
-from rich.table import Table
 
 from unitatlas.jobs import Job
 
 console = Console()
 
-as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
-limited = click.option("--limit", default=20, show_default=True, help="Most rows to show.")
-
 
 def show_json(data: Any) -> None:
     """Print JSON, nothing else."""
-    print(json.dumps(data, indent=2, ensure_ascii=False))
+    click.echo(json.dumps(data, indent=2, ensure_ascii=False))
 
 
 def show_table(columns: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
-    """Print a table."""
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
-    for row in rows:
-        table.add_row(*map(cell, row))
-    console.print(table)
+    """Print a table, whose cells are never cut."""
+    lines = [list(columns), *([cell(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    for number, line in enumerate(lines):
+        text = "  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip()
+        click.echo(text if number else click.style(text, bold=True))
 
 
 def cell(value: object) -> str:
@@ -45,6 +42,14 @@ def print_rows(
         show_json([answer.raw for answer in answers])
     else:
         show_table(columns, map(row, answers))
+
+
+def print_one(answer: Any, columns: Sequence[str], as_json: bool, row: Callable[[Any], Sequence[object]]) -> None:
+    """Print one answer as a table of one row, or as the JSON it came as."""
+    if as_json:
+        show_json(answer.raw)
+    else:
+        show_table(columns, [row(answer)])
 
 
 def follow(job: Job, quiet: bool = False) -> Job:

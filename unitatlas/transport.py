@@ -3,7 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -35,11 +35,11 @@ class Transport:
         """Post JSON under an Idempotency-Key of its own, so that a retry cannot do the work twice."""
         return self.request("POST", path, json=body, headers={"Idempotency-Key": str(uuid.uuid4())})
 
-    def pages(self, path: str, **query: Any) -> Iterator[dict[str, Any]]:
-        """Every item of a list, fetched page by page as they are asked for."""
+    def pages(self, path: str, mark: str = "cursor", **query: Any) -> Iterator[dict[str, Any]]:
+        """Every item of a list, fetched page by page as they are asked for; `mark` is what `next_cursor` goes into."""
         cursor: str | None = None
         while True:
-            page = self.get(path, **query, cursor=cursor)
+            page = self.get(path, **query, **{mark: cursor})
             yield from page["data"]
             cursor = page["next_cursor"]
             if cursor is None:
@@ -60,9 +60,16 @@ class Transport:
             time.sleep(_pause(left, response.headers.get("Retry-After")))
         raise AssertionError("the last try returns or raises")
 
-    def stream(self, path: str, headers: dict[str, str]) -> Any:
-        """A streamed GET, as a context manager."""
-        return self._http.stream("GET", path, headers=headers)
+    def download(self, path: str, file: IO[bytes]) -> None:
+        """Write the bytes at a path to a file, piece by piece; raise Problem or ServiceUnreachable."""
+        try:
+            with self._http.stream("GET", path) as response:
+                if response.is_error:
+                    response.read()
+                for chunk in _checked(response).iter_bytes():
+                    file.write(chunk)
+        except httpx.TransportError as error:
+            raise ServiceUnreachable(f"the download of {path} from {self.url} broke off: {error}") from error
 
 
 def _given(query: dict[str, Any]) -> dict[str, Any]:

@@ -13,8 +13,12 @@ class Answer:
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read the fields that this client knows."""
+        return cls._read(data)
+
+    @classmethod
+    def _read(cls, data: dict[str, Any], **read: Any) -> Self:
         known = {f.name for f in fields(cls)} - {"raw"}
-        return cls(**{name: value for name, value in data.items() if name in known}, raw=data)
+        return cls(**{name: value for name, value in data.items() if name in known} | read, raw=data)
 
 
 @dataclass(frozen=True)
@@ -24,10 +28,12 @@ class Model(Answer):
     name: str
     kind: str
     source: str
-    digest: str
-    created_at: str
     weights: dict[str, Any]
     input: dict[str, Any]
+    digest: str
+    layers: int
+    classes: int
+    created_at: str
 
 
 @dataclass(frozen=True)
@@ -46,19 +52,23 @@ class Dataset(Answer):
 
     name: str
     format: str
+    location: dict[str, str]
+    digest: str
     images: int
+    classes: int
+    concepts: dict[str, int]
+    grid: int | None
     created_at: str
-    grid: int | None = None
 
 
 @dataclass(frozen=True)
 class Concept(Answer):
-    """A concept with how many units were found for it."""
+    """A concept with how many units it labels, and how many of these are its detectors."""
 
     category: str
     name: str
-    units: int = 0
-    detectors: int = 0
+    units: int
+    detectors: int
 
 
 @dataclass(frozen=True)
@@ -71,33 +81,47 @@ class Class(Answer):
 
 
 @dataclass(frozen=True)
-class Label(Answer):
+class Match(Answer):
     """A concept and how well a unit fits it."""
 
     category: str
     concept: str
     iou: float
-    detector: bool = False
+
+
+@dataclass(frozen=True)
+class Label(Match):
+    """A unit's best concept; a detector's IoU is above the cut-off."""
+
+    detector: bool
+
+
+@dataclass(frozen=True)
+class RankedLabel(Match):
+    """One of the concepts that a unit fits best, with the grid cells that both cover and that either covers."""
+
+    rank: int
+    intersection: int
+    union: int
 
 
 @dataclass(frozen=True)
 class Unit(Answer):
-    """A unit as a search finds it."""
+    """A unit as a search finds it; `match` is the concept that was asked for."""
 
     model: str
     layer: str
     unit: int
     threshold: float
-    links: dict[str, Any]
-    label: Label | None = None
-    match: Label | None = None
+    label: Label | None
+    links: dict[str, str]
+    match: Match | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read a unit with its label and its match."""
-        return super().from_json(
-            data | {name: Label.from_json(data[name]) for name in ("label", "match") if data.get(name)}
-        )
+        label, match = data["label"], data.get("match")
+        return cls._read(data, label=label and Label.from_json(label), match=match and Match.from_json(match))
 
 
 @dataclass(frozen=True)
@@ -108,15 +132,19 @@ class UnitDetails(Answer):
     layer: str
     unit: int
     threshold: float
-    labels: list[Label]
+    active: int
+    peak: float
+    label: Label | None
+    labels: list[RankedLabel]
     top_images: list[dict[str, Any]]
     history: list[dict[str, Any]]
-    links: dict[str, Any]
+    links: dict[str, str]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read a unit with all of its labels."""
-        return super().from_json(data | {"labels": [Label.from_json(label) for label in data["labels"]]})
+        label, labels = data["label"], [RankedLabel.from_json(ranked) for ranked in data["labels"]]
+        return cls._read(data, label=label and Label.from_json(label), labels=labels)
 
 
 @dataclass(frozen=True)

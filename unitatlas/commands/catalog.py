@@ -1,13 +1,29 @@
 """`unitatlas models` and `unitatlas datasets`."""
 
-import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
 
 from unitatlas.client import Client
-from unitatlas.output import as_json, print_rows
+from unitatlas.commands.options import EXISTING_FILE, JsonObject, as_json
+from unitatlas.output import print_one, print_rows
+from unitatlas.types import Dataset, Model
+
+MODEL_COLUMNS = ["name", "kind", "source", "layers", "classes"]
+DATASET_COLUMNS = ["name", "format", "images", "classes", "concepts", "grid"]
+
+
+def model_row(model: Model) -> Sequence[object]:
+    """A model as a row of a table."""
+    return model.name, model.kind, model.source, model.layers, model.classes
+
+
+def dataset_row(dataset: Dataset) -> Sequence[object]:
+    """A dataset as a row of a table."""
+    concepts = sum(dataset.concepts.values())
+    return dataset.name, dataset.format, dataset.images, dataset.classes, concepts, dataset.grid
 
 
 @click.group()
@@ -20,17 +36,17 @@ def models() -> None:
 @click.pass_obj
 def list_models(client: Client, as_json: bool) -> None:
     """List the models."""
-    print_rows([*client.models()], ["name", "kind", "source"], as_json, lambda m: (m.name, m.kind, m.source))
+    print_rows([*client.models()], MODEL_COLUMNS, as_json, model_row)
 
 
 @models.command("add")
 @click.argument("name")
 @click.argument("source")
-@click.option("--weights", type=Path, help="safetensors file or state dict to upload.")
+@click.option("--weights", type=EXISTING_FILE, help="safetensors file or state dict to upload.")
 @click.option("--pretrained", help="Name of the weights that the source knows.")
 @click.option("--seed", type=int, help="Untrained, from this seed.")
-@click.option("--input", "input_json", help="How images enter, as JSON.")
-@click.option("--classes", type=Path, help="Text file with a class a line.")
+@click.option("--input", "input_spec", type=JsonObject(), help="How images enter, as JSON.")
+@click.option("--classes", type=EXISTING_FILE, help="Text file with a class a line.")
 @click.option("--kind", default="classifier", show_default=True)
 @as_json
 @click.pass_obj
@@ -41,7 +57,7 @@ def add_model(
     weights: Path | None,
     pretrained: str | None,
     seed: int | None,
-    input_json: str | None,
+    input_spec: dict[str, Any] | None,
     classes: Path | None,
     kind: str,
     as_json: bool,
@@ -55,10 +71,10 @@ def add_model(
         source,
         kind=kind,
         weights=chosen,
-        input=None if input_json is None else json.loads(input_json),
+        input=input_spec,
         classes=None if classes is None else classes.read_text().splitlines(),
     )
-    print_rows([model], ["name", "kind", "source"], as_json, lambda m: (m.name, m.kind, m.source))
+    print_one(model, MODEL_COLUMNS, as_json, model_row)
 
 
 @models.command("layers")
@@ -81,15 +97,14 @@ def datasets() -> None:
 @click.pass_obj
 def list_datasets(client: Client, as_json: bool) -> None:
     """List the datasets."""
-    columns = ["name", "format", "images", "grid"]
-    print_rows([*client.datasets()], columns, as_json, lambda d: (d.name, d.format, d.images, d.grid))
+    print_rows([*client.datasets()], DATASET_COLUMNS, as_json, dataset_row)
 
 
 @datasets.command("add")
 @click.argument("name")
 @click.argument("format")
 @click.option("--path", help="Directory below the service's import directory.")
-@click.option("--zip", "archive", type=Path, help="Zip file to upload.")
+@click.option("--zip", "archive", type=EXISTING_FILE, help="Zip file to upload.")
 @click.option("--builtin", help="Name of a built-in dataset.")
 @click.option("--grid", type=int, help="Grid that dissections of these images use.")
 @as_json
@@ -108,5 +123,4 @@ def add_dataset(
     location = {"path": path, "builtin": builtin, "artifact": client.upload(archive) if archive else None}
     given = {key: value for key, value in location.items() if value is not None}
     dataset = client.register_dataset(name, format, given, grid=grid)
-    columns = ["name", "format", "images", "grid"]
-    print_rows([dataset], columns, as_json, lambda d: (d.name, d.format, d.images, d.grid))
+    print_one(dataset, DATASET_COLUMNS, as_json, dataset_row)

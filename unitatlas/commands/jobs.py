@@ -3,12 +3,15 @@
 import json
 from collections.abc import Sequence
 from itertools import islice
+from typing import Any
+from uuid import UUID
 
 import click
 
 from unitatlas.client import Client
+from unitatlas.commands.options import JsonObject, as_json, limited
 from unitatlas.jobs import Job
-from unitatlas.output import as_json, follow, limited, print_rows, show_json, show_table
+from unitatlas.output import follow, print_one, print_rows, show_json, show_table
 
 
 @click.group()
@@ -20,7 +23,7 @@ def job_row(job: Job) -> Sequence[object]:
     """A job as a row of a table."""
     progress = job.progress
     where = f"{progress['done']}/{progress['total']} {progress['unit']}"
-    return job.id, job.kind, job.state, job.raw["model"], job.raw["dataset"], where, job.raw["created_at"]
+    return job.id, job.kind, job.state, job.raw["model"], job.raw["dataset"], where, job.raw["created_at"][:19]
 
 
 JOB_COLUMNS = ["id", "kind", "state", "model", "dataset", "progress", "created"]
@@ -45,7 +48,7 @@ def list_jobs(
 @click.argument("model")
 @click.argument("dataset")
 @click.argument("layers", nargs=-1, required=True)
-@click.option("--params", default="{}", help="Further parameters, as JSON.")
+@click.option("--params", default="{}", type=JsonObject(), help="Further parameters, as JSON.")
 @click.option("--estimate", is_flag=True, help="Say what it would cost and start nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Show progress until the job is finished.")
 @as_json
@@ -55,52 +58,52 @@ def dissect(
     model: str,
     dataset: str,
     layers: Sequence[str],
-    params: str,
+    params: dict[str, Any],
     estimate: bool,
     wait: bool,
     as_json: bool,
 ) -> None:
     """Dissect layers of a model: `jobs dissect MODEL DATASET LAYER...`."""
-    body = {"layers": list(layers), **json.loads(params)}
+    body = {"layers": list(layers), **params}
     if estimate:
         show_json(client.estimate("dissection", model, dataset, **body).raw)
         return
     job = client.submit("dissection", model, dataset, **body)
     if wait:
         follow(job, quiet=as_json)
-    print_rows([job], JOB_COLUMNS, as_json, job_row)
+    print_one(job, JOB_COLUMNS, as_json, job_row)
 
 
 @jobs.command("show")
-@click.argument("id")
+@click.argument("id", type=click.UUID)
 @as_json
 @click.pass_obj
-def show_job(client: Client, id: str, as_json: bool) -> None:
+def show_job(client: Client, id: UUID, as_json: bool) -> None:
     """Show one job."""
-    print_rows([client.job(id)], JOB_COLUMNS, as_json, job_row)
+    print_one(client.job(id), JOB_COLUMNS, as_json, job_row)
 
 
 @jobs.command("watch")
-@click.argument("id")
+@click.argument("id", type=click.UUID)
 @click.pass_obj
-def watch_job(client: Client, id: str) -> None:
+def watch_job(client: Client, id: UUID) -> None:
     """Show a job's progress until it is finished."""
     follow(client.job(id))
 
 
 @jobs.command("summary")
-@click.argument("id")
+@click.argument("id", type=click.UUID)
 @click.pass_obj
-def show_summary(client: Client, id: str) -> None:
+def show_summary(client: Client, id: UUID) -> None:
     """Print a job's figures as JSON."""
     show_json(client.job(id).summary())
 
 
 @jobs.command("events")
-@click.argument("id")
+@click.argument("id", type=click.UUID)
 @as_json
 @click.pass_obj
-def show_events(client: Client, id: str, as_json: bool) -> None:
+def show_events(client: Client, id: UUID, as_json: bool) -> None:
     """Show what happened to a job."""
     events = [*client.job(id).events()]
     if as_json:
@@ -110,18 +113,18 @@ def show_events(client: Client, id: str, as_json: bool) -> None:
 
 
 @jobs.command("cancel")
-@click.argument("id")
+@click.argument("id", type=click.UUID)
 @as_json
 @click.pass_obj
-def cancel_job(client: Client, id: str, as_json: bool) -> None:
+def cancel_job(client: Client, id: UUID, as_json: bool) -> None:
     """Stop a job."""
-    print_rows([client.job(id).cancel()], JOB_COLUMNS, as_json, job_row)
+    print_one(client.job(id).cancel(), JOB_COLUMNS, as_json, job_row)
 
 
 @jobs.command("retry")
-@click.argument("id")
+@click.argument("id", type=click.UUID)
 @as_json
 @click.pass_obj
-def retry_job(client: Client, id: str, as_json: bool) -> None:
+def retry_job(client: Client, id: UUID, as_json: bool) -> None:
     """Go on with what a failed or cancelled job is missing."""
-    print_rows([client.job(id).retry()], JOB_COLUMNS, as_json, job_row)
+    print_one(client.job(id).retry(), JOB_COLUMNS, as_json, job_row)

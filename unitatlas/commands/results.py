@@ -6,7 +6,8 @@ from itertools import islice
 import click
 
 from unitatlas.client import Client
-from unitatlas.output import as_json, cell, console, limited, print_rows, show_json, show_table
+from unitatlas.commands.options import as_json, limited
+from unitatlas.output import cell, print_rows, show_json, show_table
 from unitatlas.types import Unit
 
 
@@ -52,9 +53,9 @@ def show_unit(client: Client, model: str, layer: str, unit: int, as_json: bool) 
     if as_json:
         show_json(details.raw)
         return
-    console.print(f"{model} {layer} unit {unit}, threshold {cell(details.threshold)}")
-    labels = ((label.concept, label.category, label.iou, label.detector) for label in details.labels)
-    show_table(["concept", "category", "IoU", "detector"], labels)
+    click.echo(f"{model} {layer} unit {unit}, threshold {cell(details.threshold)}")
+    labels = ((label.concept, label.category, label.iou, label.intersection, label.union) for label in details.labels)
+    show_table(["concept", "category", "IoU", "intersection", "union"], labels)
 
 
 @click.command("concepts")

@@ -1,0 +1,27 @@
+"""Options that several commands have, and how their values are read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import click
+
+as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
+limited = click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most rows to show.")
+EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+
+
+class JsonObject(click.ParamType[dict[str, Any]]):
+    """A JSON object."""
+
+    name = "json"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """Read the text; refuse what is no object."""
+        if isinstance(value, dict):
+            return value
+        try:
+            read = json.loads(value)
+        except json.JSONDecodeError as error:
+            self.fail(f"not JSON: {error}", param, ctx)
+        return read if isinstance(read, dict) else self.fail("a JSON object is needed, as {...}", param, ctx)
