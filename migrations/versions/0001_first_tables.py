@@ -239,6 +239,7 @@ def upgrade() -> None:
         sa.UniqueConstraint("job_id", "layer_id", name=op.f("uq_layer_dissections_job_id_layer_id")),
     )
     with op.batch_alter_table("layer_dissections", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_layer_dissections_layer_id"), ["layer_id"], unique=False)
         batch_op.create_index(
             "uq_layer_dissections_current",
             ["layer_id"],
@@ -392,6 +393,7 @@ def downgrade() -> None:
         batch_op.drop_index(
             "uq_layer_dissections_current", sqlite_where=sa.text("current = 1"), postgresql_where=sa.text("current")
         )
+        batch_op.drop_index(batch_op.f("ix_layer_dissections_layer_id"))
 
     op.drop_table("layer_dissections")
     with op.batch_alter_table("idempotent_replies", schema=None) as batch_op:

@@ -28,7 +28,7 @@ class LayerDissection(Table):
 
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("jobs.id"))
-    layer_id: Mapped[int] = mapped_column(sa.ForeignKey("layers.id"))
+    layer_id: Mapped[int] = mapped_column(sa.ForeignKey("layers.id"), index=True)
     current: Mapped[bool]
     """The newest succeeded dissection of the layer; what answers a query that names no job."""
     grid: Mapped[int]
