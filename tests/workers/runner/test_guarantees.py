@@ -153,6 +153,15 @@ class Runner(RuleBasedStateMachine):
         if claim := self.held.pop(worker, None):
             self.zombies.append(claim)
 
+    @precondition(lambda self: self.held)
+    @rule(worker=WORKERS)
+    def is_thought_lost(self, worker: int) -> None:
+        if worker in self.held:
+            self.falls_silent(worker)
+            self.clock.time += LEASE
+            self.relay_works()
+            self.clock.time += timedelta(seconds=60)
+
     @precondition(lambda self: self.zombies)
     @rule()
     def comes_back_and_commits(self) -> None:
@@ -197,6 +206,7 @@ class Runner(RuleBasedStateMachine):
             assert states == {"done"}
         else:
             assert "queued" not in states and states != {"done"}
+            assert job.state != "canceled" or "running" not in states
 
     @invariant()
     def an_end_is_final_but_for_a_retry(self) -> None:

@@ -89,6 +89,7 @@ def test_a_worker_that_overstays_is_ended_after_the_grace(
         job = session.get_one(Job, job_id)
         jobs.cancel(session, job) if state == "cancelling" else jobs.finish_job(session, job, state)
     relay.round()
+    assert job_of(sessions, job_id).state == state
     assert shards_of(sessions, job_id)[0].state == "running" and not terminated(relay)
     column = "cancel_requested_at" if state == "cancelling" else "finished_at"
     set_all(sessions, Job, **{column: ago(sessions, seconds=relay.settings.grace_seconds + 1)})
