@@ -8,7 +8,7 @@ from importlib.metadata import entry_points
 from service.artifacts.store import ArtifactStore
 from service.errors import Invalid
 from service.settings import Settings
-from workers.probes import ade20k, builtin, cityscapes, folder, images, manifest, masks, pascal_voc
+from workers.probes import ade20k, builtin, cityscapes, coco_panoptic, folder, images, manifest, masks, pascal_voc
 from workers.probes.images import Stored
 from workers.probes.layout import Concept, Layout, Mask, Picture, Reader
 from workers.probes.location import open_tree
@@ -24,6 +24,7 @@ FORMATS: dict[str, Reader] = {
     "pascal-voc": pascal_voc.read,
     "cityscapes": cityscapes.read,
     "ade20k": ade20k.read,
+    "coco-panoptic": coco_panoptic.read,
 }
 ENTRY_POINTS = "unitatlas.datasets"
 THREADS = 8  # most of the time goes into waiting for files and into Pillow, which lets other threads run
