@@ -50,7 +50,7 @@ lock: ## requirements.lock from pyproject.toml
 	$(VENV)/lock/bin/uv pip compile --universal --python-version 3.11 --all-extras --no-header --no-annotate --upgrade \
 		--output-file requirements.lock pyproject.toml
 
-compose-test: ## build the images, bring the stack up and run one job through it
+compose-test: install ## build the images, bring the stack up and run one job through it
 	./deploy/compose-test
 
 clean: ## everything that make made
