@@ -15,7 +15,7 @@ NAME = validate.Regexp(
 )
 SOURCE = re.compile(r"builtin:[a-z0-9-]{1,64}|torchvision:[a-z0-9_]{1,64}")
 MODEL_KINDS = ("classifier",)
-DATASET_FORMATS = ("masks", "folder", "scenes", "pascal-voc", "cityscapes", "ade20k", "coco-panoptic")
+DATASET_FORMATS = ("masks", "folder", "scenes", "broden", "pascal-voc", "cityscapes", "ade20k", "coco-panoptic")
 MAX_SIDE = 4096
 """Longest side, in pixels, that a model's input may have."""
 MAX_CLASSES = 100_000

@@ -37,7 +37,7 @@ def _names(tree: Tree, root: str) -> list[str]:
     """The images and masks of the part that is taken, by their paths without folder and ending."""
     found = {*names_below(tree, f"{root}images/", ".jpg"), *names_below(tree, f"{root}annotations/", ".png")}
     part = first_part(list(found), PARTS)
-    return sorted((name for name in found if name.startswith(part)), key=str.encode)
+    return sorted(name for name in found if name.startswith(part))
 
 
 def _picture(root: str, name: str, numbering: Numbering, place: int | None, first_scene: int) -> Picture:

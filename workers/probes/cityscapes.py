@@ -28,7 +28,7 @@ def read(tree: Tree) -> Layout:
             f"{images}{name}{IMAGE}",
             masks=(Mask(0, f"{masks}{name}{MASK}", decode_mask, NUMBERING, exact=True),),
         )
-        for name in sorted(found, key=str.encode)
+        for name in sorted(found)
         if name.startswith(part)
     ]
     check_files(tree, pictures)

@@ -14,7 +14,7 @@ from workers.probes.trees import Tree
 
 PREFIX, ENDING = "panoptic_", ".json"
 MAX_SEGMENT = 2**24 - 1  # a segment's number is a colour
-KINDS = {int: "a whole number", str: "a text", list: "a list"}
+KINDS = {int: "a whole number", str: "a text that can be shown", list: "a list"}
 
 
 def read(tree: Tree) -> Layout:
@@ -87,7 +87,7 @@ def _pictures(file: str, document: dict[str, Any], labels: dict[int, int], image
             masks=(Mask(0, masks + mask, decode_color_mask, numbering, exact=True),),
         )
     problems.raise_any()
-    return [pictures[name] for name in sorted(pictures, key=str.encode)]
+    return [pictures[name] for name in sorted(pictures)]
 
 
 def _numbering(where: str, segments: list[Any], labels: dict[int, int]) -> Numbering:
@@ -111,6 +111,6 @@ def _entries(where: str, entries: Any, **fields: type) -> Iterator[tuple[Any, ..
     for place, entry in enumerate(entries):
         values = tuple(entry.get(name) if isinstance(entry, dict) else None for name in fields)
         for (name, kind), value in zip(fields.items(), values, strict=True):
-            if not isinstance(value, kind):
+            if not isinstance(value, kind) or (isinstance(value, str) and not value.isprintable()):
                 raise Invalid(f"{where}, entry {place}, has no {name} that is {KINDS[kind]}", "/location")
         yield values

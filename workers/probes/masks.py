@@ -1,20 +1,18 @@
 """Format `masks`: images/<name>.jpg, masks/<category>/<name>.png, concepts.csv and, optionally, classes."""
 
-import re
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
+from workers.probes.concepts import number_concepts, numberings
 from workers.probes.images import decode_mask
-from workers.probes.layout import MAX_CONCEPTS, Concept, Layout, Mask, Numbering, Picture
+from workers.probes.layout import Concept, Layout, Mask, Picture
 from workers.probes.problems import Problems
 from workers.probes.tables import name_fault, read_lines, read_table
 from workers.probes.trees import Tree
 
 EXTENSIONS = {".png", ".jpg", ".jpeg", ".webp"}
 CONCEPTS, CLASSES, LABELS = "concepts.csv", "classes.txt", "labels.csv"
-NUMBER, MAX_NUMBER = re.compile(r"[0-9]{1,5}"), 2**16 - 1
-MAX_CATEGORY = 64
 DEFAULT_CATEGORY = "object"  # of masks/<name>.png
 
 
@@ -57,39 +55,14 @@ def _concepts(tree: Tree, problems: Problems) -> dict[tuple[str, int], Concept]:
     if CONCEPTS not in tree.names:
         problems.add(f"{CONCEPTS} is missing; it has the columns category,number,name and a line for each concept")
         return {}
-    concepts: dict[tuple[str, int], Concept] = {}
-    seen: set[Concept] = set()
-    for line, (category, number, name) in read_table(tree, CONCEPTS, ("category", "number", "name")):
-        concept = Concept(category, name)
-        key = (category, int(number) if NUMBER.fullmatch(number) else 0)
-        if fault := _concept_fault(concept, key, number, concept in seen, key in concepts):
-            problems.add(f"{CONCEPTS} line {line}: {fault}")
-        else:
-            concepts[key] = concept
-            seen.add(concept)
-    if not concepts or len(concepts) > MAX_CONCEPTS:
-        problems.add(f"{CONCEPTS} names {len(concepts)} concepts; a dataset has from 1 to {MAX_CONCEPTS}")
-    return concepts
-
-
-def _concept_fault(concept: Concept, key: tuple[str, int], number: str, named: bool, numbered: bool) -> str | None:
-    if not 1 <= key[1] <= MAX_NUMBER:
-        return f"the number {number!r} is not from 1 to {MAX_NUMBER}; 0 stands for no concept"
-    if len(concept.category) > MAX_CATEGORY:
-        return f"the category has more than {MAX_CATEGORY} characters"
-    for what, name in (("category", concept.category), ("name", concept.name)):
-        if fault := name_fault(name):
-            return f"the {what} {fault}"
-    if numbered:
-        return f"the category {concept.category} has the number {key[1]} already"
-    return f"the category {concept.category} has the name {concept.name!r} already" if named else None
+    return number_concepts(CONCEPTS, read_table(tree, CONCEPTS, ("category", "number", "name")), problems)
 
 
 def _masks(
     tree: Tree, files: dict[str, str], numbers: dict[tuple[str, int], Concept], channels: list[str], problems: Problems
 ) -> dict[str, list[Mask]]:
     """The masks of each image, one of each category at the most."""
-    numberings = _numberings(numbers)
+    meanings = numberings(numbers)
     found: dict[tuple[str, str], str] = {}
     masks: dict[str, list[Mask]] = defaultdict(list)
     for path in _below(tree, "masks"):
@@ -98,7 +71,7 @@ def _masks(
             problems.add(f"{path} {fault}")
             continue
         found[category, path.stem] = str(path)
-        masks[path.stem].append(Mask(channels.index(category), str(path), decode_mask, numberings[category]))
+        masks[path.stem].append(Mask(channels.index(category), str(path), decode_mask, meanings[category]))
     if not found:
         problems.add("there are no masks; put them into masks/<category>/, or use the format 'folder' for images alone")
     return masks
@@ -116,13 +89,6 @@ def _mask_fault(
             f"is of the category {category!r}, which {CONCEPTS} does not name; it has {', '.join(channels) or 'none'}"
         )
     return f"and {twin} are masks of one image and category; keep one" if twin else None
-
-
-def _numberings(numbers: dict[tuple[str, int], Concept]) -> dict[str, Numbering]:
-    meanings: dict[str, dict[int, int]] = defaultdict(dict)
-    for label, (category, number) in enumerate(numbers, start=1):
-        meanings[category][number] = label
-    return {category: Numbering(labels) for category, labels in meanings.items()}
 
 
 def _classes(tree: Tree, problems: Problems) -> list[str]:

@@ -28,7 +28,7 @@ def read(tree: Tree) -> Layout:
             f"{root}JPEGImages/{name}.jpg",
             masks=(Mask(0, f"{masks}{name}.png", decode_mask, NUMBERING, exact=True),),
         )
-        for name in sorted(names, key=str.encode)
+        for name in sorted(names)
     ]
     check_files(tree, pictures)
     return Layout(pictures, [Concept("object", name) for name in OBJECTS], [], ["object"], tables)

@@ -45,5 +45,5 @@ def check_files(tree: Tree, pictures: Sequence[Picture]) -> None:
     for picture in pictures:
         for file in (picture.file, *(mask.file for mask in picture.masks)):
             if file not in present:
-                problems.add(f"{file} is missing, though the image {picture.name!r} needs it; copy it there")
+                problems.add(f"{file!r} is missing, though the image {picture.name!r} needs it; copy it there")
     problems.raise_any()

@@ -8,7 +8,18 @@ from importlib.metadata import entry_points
 from service.artifacts.store import ArtifactStore
 from service.errors import Invalid
 from service.settings import Settings
-from workers.probes import ade20k, builtin, cityscapes, coco_panoptic, folder, images, manifest, masks, pascal_voc
+from workers.probes import (
+    ade20k,
+    broden,
+    builtin,
+    cityscapes,
+    coco_panoptic,
+    folder,
+    images,
+    manifest,
+    masks,
+    pascal_voc,
+)
 from workers.probes.images import Stored
 from workers.probes.layout import Concept, Layout, Mask, Picture, Reader
 from workers.probes.location import open_tree
@@ -21,6 +32,7 @@ FORMATS: dict[str, Reader] = {
     "masks": masks.read,
     "folder": folder.read,
     "scenes": masks.read,
+    "broden": broden.read,
     "pascal-voc": pascal_voc.read,
     "cityscapes": cityscapes.read,
     "ade20k": ade20k.read,

@@ -52,8 +52,8 @@ def test_scenes_may_be_missing_and_parts_too(desk, ade: Tree) -> None:
 
 FAULTS = [
     ("objectInfo150.txt", None, ["objectInfo150.txt is missing", "names the objects"]),
-    ("images/validation/ADE_val_2.jpg", None, ["images/validation/ADE_val_2.jpg is missing"]),
-    ("annotations/validation/ADE_val_2.png", None, ["annotations/validation/ADE_val_2.png is missing"]),
+    ("images/validation/ADE_val_2.jpg", None, ["images/validation/ADE_val_2.jpg' is missing"]),
+    ("annotations/validation/ADE_val_2.png", None, ["annotations/validation/ADE_val_2.png' is missing"]),
     ("objectInfo150.txt", "1\t0.1\twall\n", ["line 1 lacks the column 'Idx'"]),
     ("objectInfo150.txt", OBJECTS + "13\t0\t0\t0\t0\tsea\n0\t0\t0\t0\t0\tsky\n", ["line 5", "'13'", "line 6", "'0'"]),
     ("objectInfo150.txt", OBJECTS + "4\t0\t0\t0\t0\twall, rampart\n5\t0\t0\t0\t0\t\n", ["'wall' occurs", "is empty"]),

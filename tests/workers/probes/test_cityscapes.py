@@ -61,7 +61,7 @@ def test_one_city_without_parts_is_taken_whole(desk, streets: Tree) -> None:
 def test_a_missing_half_of_a_pair_is_named(desk, streets: Tree, side: int) -> None:
     missing = names("val", "munster", "0_3")[side]
     del streets[missing]
-    assert f"{missing} is missing" in desk.refusal(desk.write(streets), "cityscapes").detail
+    assert f"{missing!r} is missing" in desk.refusal(desk.write(streets), "cityscapes").detail
 
 
 def test_training_numbers_and_other_sizes_are_refused(desk, streets: Tree, png) -> None:
