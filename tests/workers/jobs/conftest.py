@@ -54,7 +54,7 @@ class Driver:
         self.engine = make_engine(self.settings)
         self.sessions = make_sessions(self.engine)
         self.store = ArtifactStore(self.settings.artifact_dir)
-        self.process = Process(self.settings, self.sessions, self.store, KINDS)
+        self.process = Process(self.settings, self.sessions, self.store, dict(KINDS))
         with self.sessions.begin() as session:
             self.team_id = make_team(session, "local").id
 

@@ -1,6 +1,6 @@
 """Small datasets in the format `masks`: written as files, and kept as arrays for the brute force."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +19,8 @@ class World:
     concepts: list[tuple[str, str]]
     masks: dict[str, list[np.ndarray]]
     """By category, the numbers of each image's mask; number k is the category's k-th concept."""
+    colors: list[np.ndarray] = field(default_factory=list)
+    """For each pixel of each image the position of its colour in NAMES, where an image has such colours alone."""
 
     def write(self, folder: Path) -> None:
         rows = []
@@ -51,14 +53,16 @@ def noise(images: int, height: int = 48, width: int = 40, seed: int = 0) -> Worl
 
 
 def pure(images: int, seed: int = 0) -> World:
-    """32 x 32 pixels in blocks of 8, each of one pure colour; objects cover half blocks."""
+    """32 x 32 pixels in blocks of 8, each of shades of one colour; objects cover half blocks."""
     rng = np.random.default_rng(seed)
-    palette = np.array(list(NAMES), np.uint8)
-    pictures, objects = [], []
+    palette = np.array(list(NAMES), np.int64)
+    pictures, objects, colors = [], [], []
     for _ in range(images):
-        pictures.append(palette[rng.integers(0, len(palette), (4, 4))].repeat(8, 0).repeat(8, 1))
+        colors.append(rng.integers(0, len(palette), (4, 4)).repeat(8, 0).repeat(8, 1))
+        pictures.append((palette[colors[-1]] + rng.integers(-10, 11, (32, 32, 3))).clip(0, 255).astype(np.uint8))
         objects.append(rng.integers(0, 4, (8, 4), dtype=np.uint8).repeat(4, 0).repeat(8, 1))
-    return World(pictures, [("object", "ball"), ("object", "box"), ("object", "cup")], {"object": objects})
+    concepts = [("object", "ball"), ("object", "box"), ("object", "cup")]
+    return World(pictures, concepts, {"object": objects}, colors)
 
 
 def flags(images: int) -> World:
