@@ -18,7 +18,7 @@ def main() -> None:
         assert len(units) == layer.units, f"{len(units)} of {layer.units} units came back"
         best = max(units, key=lambda unit: unit.label.iou if unit.label else 0.0)
         assert best.label is not None, "no unit has a label"
-        print(f"{len(units)} units of {layer.name}; best is {best.unit}: {best.label.concept}, IoU {best.label.iou:.3f}")
+        print(f"{len(units)} units of {layer.name}; best {best.unit}: {best.label.concept}, IoU {best.label.iou:.3f}")
         print(f"its picture has {_download(client, best.links['picture'])} bytes")
     _check_that_a_key_is_needed()
 
