@@ -132,6 +132,11 @@ def test_the_api_knows_all_formats() -> None:
     assert set(DATASET_FORMATS) == set(registration.FORMATS)
 
 
+def test_every_format_is_described() -> None:
+    text = Path("docs/datasets.md").read_text()
+    assert all(f"\n## `{name}`\n" in text for name in registration.FORMATS)
+
+
 def test_another_package_may_bring_a_format(desk, tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = EntryPoint("twin", "workers.probes.masks:read", registration.ENTRY_POINTS)
     monkeypatch.setattr(registration, "entry_points", lambda group: EntryPoints([entry]))
