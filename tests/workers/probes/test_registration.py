@@ -133,7 +133,7 @@ def test_the_api_knows_all_formats() -> None:
 
 
 def test_every_format_is_described() -> None:
-    text = Path("docs/datasets.md").read_text()
+    text = (Path(__file__).parents[3] / "docs/datasets.md").read_text()
     assert all(f"\n## `{name}`\n" in text for name in registration.FORMATS)
 
 
