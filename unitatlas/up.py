@@ -14,6 +14,8 @@ WINDOW_SECONDS = 60.0
 MOST_DEATHS = 5
 SHUTDOWN_SECONDS = 40.0
 ROUND_SECONDS = 0.2
+PAUSE_SECONDS = 0.2
+"""Before a process that died is started again; doubled with each death in the window."""
 ENDINGS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
@@ -48,7 +50,7 @@ class Member:
         self.deaths = [*(death for death in self.deaths if now - death < WINDOW_SECONDS), now]
         if len(self.deaths) >= MOST_DEATHS:
             raise Failing(f"{self.name} ended {MOST_DEATHS} times within {WINDOW_SECONDS:.0f} s, last with code {code}")
-        pause = 0.2 * 2 ** len(self.deaths)
+        pause = PAUSE_SECONDS * 2 ** len(self.deaths)
         print(f"{self.name} ended with code {code}; it is started again in {pause:.1f} s", file=sys.stderr, flush=True)
         self.start_at = now + pause
 
