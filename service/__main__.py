@@ -56,13 +56,17 @@ def check() -> None:
 
 def _check(settings: Settings) -> None:
     with _opened(settings) as engine, reading(make_sessions(engine)) as session:
-        if not is_migrated(session):
-            raise click.ClickException("the database is not at this version; run `python -m service migrate`")
+        _require_version(session)
         if not is_loopback(settings.host) and not queries.any_key(session):
             raise click.ClickException(
                 f"{settings.host} is open to others and there is no key yet, so anybody could do anything; "
                 "make a key with `unitatlas keys create --team NAME`"
             )
+
+
+def _require_version(session: Session) -> None:
+    if not is_migrated(session):
+        raise click.ClickException("the database is not at this version; run `python -m service migrate`")
 
 
 @main.command()
@@ -98,6 +102,7 @@ def create_key(team: str, name: str, scopes: tuple[str, ...], expires: datetime 
 def list_keys() -> None:
     """List the keys of all teams."""
     with _opened(Settings.from_environment()) as engine, reading(make_sessions(engine)) as session:
+        _require_version(session)
         for key, team in queries.all_keys(session):
             state = "revoked" if key.revoked_at else f"used {key.last_used_at or 'never'}"
             click.echo(f"ua_{key.prefix}  {team.name}  {key.name}  {','.join(key.scopes)}  {state}")
@@ -130,6 +135,7 @@ def _writing() -> Iterator[Session]:
     with _opened(Settings.from_environment()) as engine:
         try:
             with make_sessions(engine).begin() as session:
+                _require_version(session)
                 yield session
         except UnitAtlasError as error:
             raise click.ClickException(error.detail) from None

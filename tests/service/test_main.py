@@ -48,6 +48,13 @@ def test_key_errors_are_one_line(settings: Settings) -> None:
     assert run(variables, "keys", "create", "--team", "blue", "--scope", "root").exit_code == 2
 
 
+@pytest.mark.parametrize("arguments", [("list",), ("create", "--team", "blue"), ("revoke", "abcdefgh")])
+def test_keys_need_a_migrated_database(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    refused = run({"UNITATLAS_DATA_DIR": str(tmp_path / "new")}, "keys", *arguments)
+    assert (refused.exit_code, refused.output.count("\n")) == (1, 1)
+    assert "python -m service migrate" in refused.output
+
+
 def test_serve_on_loopback(settings: Settings, served: list[dict[str, object]]) -> None:
     assert run(environment(settings), "serve").exit_code == 0
     assert (served[0]["host"], served[0]["port"]) == ("127.0.0.1", 8000)
