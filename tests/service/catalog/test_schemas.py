@@ -77,7 +77,7 @@ def test_a_bad_model_is_refused(change: dict[str, Any], field: str) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"format": "broden"}, "format"),
+        ({"format": "imagenet"}, "format"),
         ({"location": {}}, "location"),
         ({"location": {"path": "a", "builtin": "b"}}, "location"),
         ({"location": {"path": ""}}, "location"),
