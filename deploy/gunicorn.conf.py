@@ -10,3 +10,5 @@ worker_class = "gthread"
 workers = 2
 # long polls and event streams wait on a thread each
 threads = 64
+# what is changed is changed by starting anew
+control_socket_disable = True
