@@ -11,7 +11,7 @@ import resource
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from functools import partial, reduce
 from operator import add
 
@@ -27,6 +27,7 @@ from workers.analysis.intersections import count, iou, label_table
 from workers.analysis.labels import alive, best_concepts, notable_pairs
 from workers.analysis.thresholds import pilot_bounds, thresholds
 from workers.analysis.upsampling import Mode, sample_grid
+from workers.networks.taps import stream
 
 IMAGES, PILOT, SHARD, BATCH = 128, 32, 64, 16
 CONCEPTS, CHANNELS, GRID, TOP, QUANTILE = 300, 6, 56, 5, 0.01
@@ -67,19 +68,6 @@ def patchy_labels(images: NDArray[np.int64]) -> NDArray[np.uint16]:
     first = (np.arange(CHANNELS, dtype=np.uint16) * share)[:, None, None]
     labels = np.where(random > 0, random + first, 0).astype(np.uint16)[images]
     return labels.repeat(patch, axis=2).repeat(patch, axis=3)
-
-
-@contextmanager
-def streaming(network: nn.Module, consumers: dict[str, partial[None]]) -> Iterator[None]:
-    """Hand each layer's maps on as soon as they are there, so that only one layer's are held at a time."""
-    with ExitStack() as hooks:
-        for name, consume in consumers.items():
-            hooks.enter_context(network.get_submodule(name).register_forward_hook(partial(hand_on, consume)))
-        yield
-
-
-def hand_on(consume: partial[None], _module: nn.Module, _inputs: tuple[Tensor, ...], maps: Tensor) -> None:
-    consume(maps)
 
 
 class Dissection:
@@ -137,7 +125,7 @@ class Dissection:
         # Whoever comes second finds caches and memory warm: take turns.
         turns = [("bare", {}), ("dissection", consumers)]
         for kind, hooks in turns if images[0] // BATCH % 2 else reversed(turns):
-            with self.clock.counts(kind), streaming(self.network, hooks):
+            with self.clock.counts(kind), stream(self.network, hooks, dict.fromkeys(hooks, 1)):
                 self.network(batch)
 
 
