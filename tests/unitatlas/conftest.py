@@ -87,8 +87,13 @@ def client(url: str) -> Iterator[Client]:
 
 @pytest.fixture(scope="session")
 def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Sixteen images of sky above ground, in the format `masks`."""
     path = tmp_path_factory.mktemp("archive") / "horizons.zip"
+    write_archive(path)
+    return path
+
+
+def write_archive(path: Path) -> None:
+    """Write sixteen images of sky above ground, in the format `masks`."""
     random = np.random.default_rng(0)
     with zipfile.ZipFile(path, "w") as file:
         file.writestr("concepts.csv", "category,number,name\nobject,1,sky\nobject,2,ground\n")
@@ -100,7 +105,6 @@ def archive(tmp_path_factory: pytest.TempPathFactory) -> Path:
             mask[:horizon] = 1
             file.writestr(f"images/{index}.png", _png(pixels))
             file.writestr(f"masks/{index}.png", _png(mask))
-    return path
 
 
 def _png(pixels: np.ndarray) -> bytes:
