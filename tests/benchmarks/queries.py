@@ -8,6 +8,7 @@ time, once of the query function and once of the whole HTTP stack, at the defaul
 """
 
 import gc
+import logging
 import tempfile
 import time
 import uuid
@@ -246,6 +247,7 @@ def filled(url: str) -> Iterator[tuple[Services, FlaskClient, uuid.UUID]]:
             command.upgrade(alembic_config(connection), "head")
         engine.dispose()
         app = create_app(settings)
+        logging.getLogger("service").setLevel(logging.WARNING)
         services: Services = app.extensions["unitatlas"]
         with services.sessions.begin() as session:
             fill(session)
