@@ -1,12 +1,20 @@
 """The stack and its images keep their rules; no engine is needed here, `make compose-test` runs them."""
 
+import os
 import re
+import socket
+import subprocess
+import sys
+import time
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import fields
 from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 from packaging.requirements import Requirement
@@ -151,3 +159,68 @@ def _closure(requirements: list[str]) -> set[str]:
 def test_every_setting_is_documented() -> None:
     rows = re.findall(r"^\| `(UNITATLAS_\w+)` \|", (ROOT / "docs" / "operating.md").read_text(), re.MULTILINE)
     assert rows == [f"UNITATLAS_{setting.name.upper()}" for setting in fields(Settings)]
+
+
+def test_scripts_parse() -> None:
+    for path in (
+        ROOT / "deploy" / "serve",
+        ROOT / "deploy" / "compose-test",
+        ROOT / "deploy" / "test" / "start-postgres",
+    ):
+        assert os.access(path, os.X_OK)
+        shell = path.read_text().splitlines()[0].rpartition("/")[2].removeprefix("env ")
+        subprocess.run([shell, "-n", path], check=True)
+
+
+def test_the_api_container_s_command_refuses_without_a_key_and_serves_with_one(
+    postgres_settings: Settings, redis_broker: str
+) -> None:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+    environment = os.environ | {
+        "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "UNITATLAS_DATA_DIR": str(postgres_settings.data_dir),
+        "UNITATLAS_DATABASE_URL": postgres_settings.database_url,
+        "UNITATLAS_BROKER_URL": redis_broker,
+        "UNITATLAS_HOST": "0.0.0.0",
+        "UNITATLAS_PORT": str(port),
+    }
+    command = [str(ROOT / "deploy" / "serve")]
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "keys create --team" in refused.stderr
+
+    made = subprocess.run(
+        [sys.executable, "-m", "service", "keys", "create", "--team", "blue"],
+        env=environment,
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    with _running(command, environment), httpx.Client(base_url=f"http://127.0.0.1:{port}") as client:
+        _await(client)
+        assert client.get("/v1/models").status_code == 401
+        key = {"Authorization": f"Bearer {made.stdout.strip()}"}
+        assert client.get("/v1/models", headers=key).json() == {"data": [], "next_cursor": None}
+
+
+@contextmanager
+def _running(command: list[str], environment: dict[str, str]) -> Iterator[None]:
+    with subprocess.Popen(command, env=environment) as process:
+        try:
+            yield
+        finally:
+            process.terminate()
+        assert process.wait(60) == 0
+
+
+def _await(client: httpx.Client) -> None:
+    for _ in range(600):
+        try:
+            assert client.get("/healthz").status_code == 200
+            return
+        except httpx.TransportError:
+            time.sleep(0.1)
+    raise AssertionError("the API did not come up")
