@@ -13,7 +13,7 @@ NAME = validate.Regexp(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z",
     error="a name is 1 to 128 letters, digits, '.', '_' and '-', and begins with a letter or a digit",
 )
-SOURCE = re.compile(r"builtin:[a-z0-9-]{1,64}|torchvision:[a-z0-9_]{1,64}")
+SOURCE = re.compile(r"builtin:[a-z0-9-]{1,64}|torchvision:[a-z0-9_]{1,64}|exported")
 MODEL_KINDS = ("classifier",)
 DATASET_FORMATS = ("masks", "folder", "scenes", "broden", "pascal-voc", "cityscapes", "ade20k", "coco-panoptic")
 MAX_SIDE = 4096
@@ -24,7 +24,7 @@ MAX_CLASSES = 100_000
 def check_source(source: str) -> None:
     """Refuse a source of another form than those that exist."""
     if not SOURCE.fullmatch(source):
-        raise ValidationError("there is no such source; 'builtin:<name>' and 'torchvision:<name>' exist")
+        raise ValidationError("there is no such source; 'builtin:<name>', 'torchvision:<name>' and 'exported' exist")
 
 
 def check_digest(digest: str) -> None:

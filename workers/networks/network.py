@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from service.artifacts.store import ArtifactStore
 from service.errors import Invalid, NotFound
+from workers.networks.exported import ExportedArchive
 from workers.networks.inputs import InputSpec, Size
 from workers.networks.sources import Architecture, find_architecture
 from workers.networks.weights import Weights, fill, read_state
@@ -64,13 +65,13 @@ def load(
     architecture = find_architecture(source, wanted.pretrained)
     spec = InputSpec.from_json({**architecture.input, **input})
     file = _find_file(wanted, architecture, store)
-    module = _build(architecture, spec.size, file, wanted.seed).eval().requires_grad_(False).to(device)
+    module = _build(architecture, spec.size, file, wanted.seed, device).eval().requires_grad_(False).to(device)
     names = _name_outputs(classes, architecture.classes, _count_outputs(module, spec.size, device))
     digest = _digest(source, wanted, file, spec)
     return Network(module, architecture.kind, spec, names, digest, device)
 
 
-def _find_file(weights: Weights, architecture: Architecture, store: ArtifactStore) -> Path | None:
+def _find_file(weights: Weights, architecture: Architecture | ExportedArchive, store: ArtifactStore) -> Path | None:
     """Return the file that the weights are in; None for weights drawn by seed."""
     if weights.seed is not None:
         return None
@@ -82,7 +83,11 @@ def _find_file(weights: Weights, architecture: Architecture, store: ArtifactStor
         raise Invalid(f"{error.detail}; upload the file first", "/weights/artifact") from error
 
 
-def _build(architecture: Architecture, size: Size, file: Path | None, seed: int | None) -> nn.Module:
+def _build(
+    architecture: Architecture | ExportedArchive, size: Size, file: Path | None, seed: int | None, device: torch.device
+) -> nn.Module:
+    if isinstance(architecture, ExportedArchive):
+        return architecture.open(file or architecture.weights(), device)
     state = None if file is None else architecture.adapt(read_state(file))
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also seed the accelerators' generators
@@ -100,7 +105,7 @@ def _count_outputs(module: nn.Module, size: Size, device: torch.device) -> int:
             output = module(blank)
     except torch.OutOfMemoryError:
         raise
-    except (RuntimeError, ValueError, AssertionError) as error:
+    except Exception as error:  # a network from an archive can raise anything
         raise Invalid(f"the network does not take images of {size[0]} x {size[1]}: {error}", "/input") from error
     if not isinstance(output, Tensor) or output.ndim != 2:
         raise Invalid("the network is no classifier: its output is not one value a class", "/source")

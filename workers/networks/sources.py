@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from service.errors import Invalid
-from workers.networks import torchvision_source
+from workers.networks import exported, torchvision_source
 
 
 class Architecture(Protocol):
@@ -44,15 +44,16 @@ class Architecture(Protocol):
         """
 
 
-Source = Callable[[str, str | None], Architecture]
+Source = Callable[[str, str | None], Architecture | exported.ExportedArchive]
 """From the name after the colon and the name of pretrained weights; raises Invalid for names it does not know."""
 
 SOURCES: dict[str, Source] = {
+    "exported": exported.source,
     "torchvision": torchvision_source.source,
 }
 
 
-def find_architecture(source: str, pretrained: str | None) -> Architecture:
+def find_architecture(source: str, pretrained: str | None) -> Architecture | exported.ExportedArchive:
     """Look up what a model's `source` names; raise Invalid that says which sources or names there are."""
     prefix, _, name = source.partition(":")
     if prefix in SOURCES:

@@ -1,0 +1,135 @@
+import pytest
+import torch
+from torch import nn
+
+from service.artifacts.store import ArtifactStore
+from service.errors import Invalid
+from tests.workers.networks.exporting import archive, network
+from workers.networks.exported import ExportedArchive
+from workers.networks.layers import list_layers
+from workers.networks.network import load
+from workers.networks.taps import count_calls, stream, tap
+
+CPU = torch.device("cpu")
+INPUT = {"resize": [8, 8]}
+LAYERS = ["stem", "stem.conv-0", "block.conv", "block.norm", "block.relu", "block"]
+
+
+@pytest.fixture(scope="module")
+def original():
+    return network()
+
+
+@pytest.fixture(scope="module")
+def data(original):
+    return archive(original)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return ArtifactStore(tmp_path)
+
+
+@pytest.fixture
+def register(store, data):
+    def run(weights=None, input=INPUT, classes=(), source="exported"):
+        return load(source, weights or {"artifact": store.put(data)}, input, classes, store, CPU)
+
+    return run
+
+
+@pytest.fixture
+def images():
+    return torch.randn(3, 3, 8, 8, generator=torch.Generator().manual_seed(1))
+
+
+def every_output(module, names, x):
+    """What modules put out, call by call, copied before anything overwrites it."""
+    found, hooks = [], []
+    for name in names:
+        layer = module.get_submodule(name)
+        hooks.append(layer.register_forward_hook(lambda *args, name=name: found.append((name, args[2].clone()))))
+    module(x)
+    for hook in hooks:
+        hook.remove()
+    return found
+
+
+def test_it_computes_what_the_network_computes(register, original, images):
+    found = register()
+    assert torch.equal(found.module(images), original(images))
+    assert torch.equal(found.module(images[:1]), original(images[:1]))
+    assert (found.kind, found.device, found.classes) == ("classifier", CPU, ["0", "1", "2", "3", "4"])
+    assert not any(parameter.requires_grad for parameter in found.module.parameters())
+    assert not any(module.training for module in found.module.modules())
+
+
+def test_maps_are_the_originals_before_anything_overwrote_them(register, original, images):
+    expected = dict(every_output(original, LAYERS, images))
+    found, streamed = register(), {}
+    with tap(found.module, LAYERS) as maps:
+        found.module(images)
+    consumers = {name: lambda units, name=name: streamed.update({name: units.clone()}) for name in LAYERS}
+    calls = count_calls(found.module, LAYERS, images)
+    assert calls == count_calls(original, LAYERS, images)
+    with stream(found.module, consumers, calls):
+        found.module(images)
+    for name in LAYERS:
+        assert torch.equal(maps[name], expected[name]), name
+        assert torch.equal(streamed[name], expected[name]), name
+
+
+def test_its_layers_are_the_modules(register):
+    layers = {layer.name: layer[1:] for layer in list_layers(register())}
+    assert layers.keys() == {*LAYERS}
+    assert set(layers.values()) == {(4, 8, 8)}
+
+
+def test_buffers_are_not_changed_by_running(register, images):
+    found = register()
+    before = {name: value.clone() for name, value in found.module.state_dict().items()}
+    found.module(images)
+    assert all(torch.equal(value, before[name]) for name, value in found.module.state_dict().items())
+
+
+def test_every_tensor_moves_to_the_device(tmp_path, data):
+    (tmp_path / "net").write_bytes(data)
+    module = ExportedArchive().open(tmp_path / "net", torch.device("meta")).to("meta")
+    assert module(torch.zeros(2, 3, 8, 8, device="meta")).device.type == "meta"
+
+
+def test_tied_weights_stay_tied(register, store):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Conv2d(3, 3, 1), nn.Conv2d(3, 3, 1)
+            self.second.weight = self.first.weight
+
+        def forward(self, x):
+            return self.second(self.first(x).relu()).mean((2, 3))
+
+    tied, x = Tied().eval(), torch.rand(2, 3, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(register({"artifact": store.put(archive(tied))}).module(x), tied(x))
+
+
+@pytest.mark.parametrize(
+    ("given", "pointer", "match"),
+    [
+        ({"input": {}}, "/input/crop", "give crop"),
+        ({"input": {"resize": [9, 8]}}, "/input", "does not take images of 9 x 8"),
+        ({"classes": ["one"]}, "/classes", "5 outputs"),
+        ({"weights": {"seed": 0}}, "/weights", r"upload the \.pt2"),
+        ({"weights": {"pretrained": "IMAGENET1K_V1"}}, "/source", "no name"),
+        ({"source": "exported:net"}, "/source", "no name"),
+    ],
+)
+def test_what_does_not_go_with_an_archive(register, given, pointer, match):
+    with pytest.raises(Invalid, match=match) as caught:
+        register(**given)
+    assert caught.value.errors[0]["pointer"] == pointer
+
+
+def test_a_network_that_returns_maps_is_no_classifier(register, store):
+    with pytest.raises(Invalid, match="no classifier"):
+        register({"artifact": store.put(archive(nn.Conv2d(3, 4, 3)))})
