@@ -7,9 +7,10 @@ import click
 from unitatlas.client import Client
 from unitatlas.commands import catalog, jobs, local, results
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.export import NotExportable
 from unitatlas.up import Failing
 
-EXPECTED = (Problem, ServiceUnreachable, JobFailed, TimeoutError, Failing)
+EXPECTED = (Problem, ServiceUnreachable, JobFailed, TimeoutError, Failing, NotExportable)
 
 
 def main() -> None:
@@ -39,5 +40,6 @@ for command in (
     local.start,
     local.keys,
     local.demonstrate,
+    local.export_network,
 ):
     cli.add_command(command)

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import IO
 
@@ -91,6 +92,7 @@ class Service:
         return self
 
     def __exit__(self, *_: object) -> None:
+        print("stopping what was started", file=sys.stderr, flush=True)
         self._stopping.set()
         try:
             self._watch.join()
@@ -129,8 +131,5 @@ def _python(*arguments: str) -> list[str]:
 
 def run(workers: int) -> None:
     """Run until interrupted or terminated; raise Failing when a process dies again and again."""
-    with Service(workers):
-        try:
-            threading.Event().wait()
-        except KeyboardInterrupt:
-            print("stopping", file=sys.stderr, flush=True)
+    with suppress(KeyboardInterrupt), Service(workers):
+        threading.Event().wait()

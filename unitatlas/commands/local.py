@@ -1,11 +1,13 @@
-"""Commands about the service on this machine: `unitatlas up`, `keys` and `demo`."""
+"""Commands about this machine: `unitatlas up`, `keys`, `demo` and `export`."""
 
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 
 from unitatlas import demo, up
+from unitatlas.export import export
 
 
 @click.command("up")
@@ -27,3 +29,28 @@ def keys(arguments: tuple[str, ...]) -> None:
 def demonstrate(images: int) -> None:
     """Dissect the built-in classifier in a fresh data directory, from nothing to a queried unit."""
     demo.run(images)
+
+
+class ImageSize(click.ParamType[tuple[int, int, int]]):
+    """Channels, height and width, such as 3,224,224."""
+
+    name = "channels,height,width"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
+        """Read three whole numbers."""
+        match value.split(","):
+            case [channels, height, width] if all(side.strip().isdecimal() for side in value.split(",")):
+                return int(channels), int(height), int(width)
+        self.fail(f"{value!r} is not channels, height and width, as 3,224,224", param, ctx)
+
+
+@click.command("export")
+@click.argument("network")
+@click.option("--input", "size", type=ImageSize(), required=True, help="What the network takes, e.g. 3,224,224.")
+@click.option("--output", type=click.Path(dir_okay=False, path_type=Path), required=True, help="A .pt2 file to write.")
+def export_network(network: str, size: tuple[int, int, int], output: Path) -> None:
+    """Write what a function of yours builds as an archive for `models add NAME exported`: `export my_module.py:build`.
+
+    The code stays here; the archive holds the operators that it calls, and the weights.
+    """
+    export(network, size, output)
