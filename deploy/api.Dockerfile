@@ -1,13 +1,6 @@
 # The API, migrations, keys and the relay: everything that needs no torch.
 ARG PYTHON_IMAGE=python:3.11-slim
 
-# What the project needs is a layer of its own, so that a change of code builds and ships only the code anew.
-FROM ${PYTHON_IMAGE} AS dependencies
-RUN python3 -m venv /opt/unitatlas
-WORKDIR /source
-COPY pyproject.toml requirements.lock ./
-RUN /opt/unitatlas/bin/pip install --no-cache-dir --constraint requirements.lock ".[team]"
-
 FROM ${PYTHON_IMAGE} AS project
 RUN python3 -m venv /opt/build
 WORKDIR /source
@@ -15,8 +8,12 @@ COPY . .
 RUN /opt/build/bin/pip wheel --no-cache-dir --no-deps --wheel-dir /wheel .
 
 FROM ${PYTHON_IMAGE}
+RUN python3 -m venv /opt/unitatlas
+WORKDIR /source
+# What the project needs is a layer of its own, so that a change of code builds and ships only the code anew.
+COPY pyproject.toml requirements.lock ./
+RUN /opt/unitatlas/bin/pip install --no-cache-dir --constraint requirements.lock ".[team]"
 RUN useradd --uid 10001 --no-create-home --home-dir /tmp unitatlas && install -d -o unitatlas -g unitatlas /data /import
-COPY --from=dependencies /opt/unitatlas /opt/unitatlas
 COPY --from=project /wheel /wheel
 RUN /opt/unitatlas/bin/pip install --no-cache-dir --no-deps --no-index --force-reinstall /wheel/*.whl
 COPY deploy/gunicorn.conf.py deploy/serve /opt/unitatlas/deploy/
