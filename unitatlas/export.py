@@ -1,6 +1,6 @@
 """Write a network as a `torch.export` archive, on the machine where its code is; the service never sees the code."""
 
-import importlib.util
+import importlib
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -49,13 +49,8 @@ def _call(network: str) -> Any:
 
 def _run(path: Path) -> Any:
     """Import a file as Python would from its own directory."""
-    spec = importlib.util.spec_from_file_location(path.stem, path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = sys.modules[path.stem] = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent))
-    _guard(str(path), lambda: spec.loader.exec_module(module))
-    return module
+    return _guard(str(path), lambda: importlib.import_module(path.stem))
 
 
 def _guard(what: str, run: Callable[[], Any]) -> Any:

@@ -38,10 +38,10 @@ class ImageSize(click.ParamType[tuple[int, int, int]]):
 
     def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int, int]:
         """Read three whole numbers."""
-        match value.split(","):
-            case [channels, height, width] if all(side.strip().isdecimal() for side in value.split(",")):
-                return int(channels), int(height), int(width)
-        self.fail(f"{value!r} is not channels, height and width, as 3,224,224", param, ctx)
+        sides = [int(side) for side in value.split(",") if side.strip().isdecimal()]
+        if len(sides) != 3 or value.count(",") != 2:
+            self.fail(f"{value!r} is not channels, height and width, as 3,224,224", param, ctx)
+        return sides[0], sides[1], sides[2]
 
 
 @click.command("export")
