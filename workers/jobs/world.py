@@ -23,7 +23,7 @@ from workers.probes.colors import COLORS, color_map
 from workers.scenes.classifier import SceneClassifier, as_input, load_classifier, untrained
 from workers.scenes.contact_sheet import contact_sheet
 from workers.scenes.renderer import CONCEPTS, SCENES, SIZE, SPLITS, render
-from workers.scenes.train import DIRECTORY, SEEDS, classes, rendered, weights_of
+from workers.scenes.train import SEEDS, classes, last_peaks, rendered, weights_of, workspace
 
 PAGE = Path("docs/world.md")
 PICTURE = Path("docs/images/scenes.png")
@@ -38,7 +38,7 @@ DRAWS = 20  # random sets that the most important ones are compared with
 
 def main() -> None:
     """Measure the networks of all seeds, and write the page's figures and its picture."""
-    directory = Path(sys.argv[1]) if len(sys.argv) > 1 else DIRECTORY
+    directory = workspace(*sys.argv[1:])
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet().save(PICTURE, optimize=True)
     ranking, evaluation = (rendered(split, directory)[:2000] for split in ("scenes-train", "scenes-validation"))
@@ -80,7 +80,7 @@ def measure(
 ) -> Measurement:
     """Dissect and ablate the last layer of one network, over evaluation images whose labels are in `table`."""
     maps, control = last_maps(network, evaluation), last_maps(untrained(seed), evaluation)
-    ranked, evaluated = last_maps(network, ranking).amax((2, 3)), maps.amax((2, 3))
+    ranked, evaluated = last_peaks(network, ranking), maps.amax((2, 3))
     read_out, answers = network.classifier, classes("scenes-validation")
     drops, random_drops = ablate(read_out, ranked, classes("scenes-train")[: len(ranking)], evaluated, answers)
     return Measurement(
