@@ -17,6 +17,8 @@ from unitatlas.up import Failing, Service
 LAYERS = ["features.relu1_1", "features.relu2_2", "features.relu3_2", "features.relu4_2"]
 """What each block of the built-in classifier has come to."""
 STARTUP_SECONDS = 120.0
+SHUTDOWN_SECONDS = 3.0
+"""Nothing of a demo is worth waiting for once it is over."""
 
 
 def run(images: int) -> None:
@@ -26,7 +28,7 @@ def run(images: int) -> None:
     console.print(f"Unit Atlas starts on port {port}, with its data in {data_dir}")
     with log.open("wb") as output, Client(f"http://127.0.0.1:{port}", key="") as client:
         try:
-            with Service(environment=_environment(data_dir, port), log=output):
+            with Service(environment=_environment(data_dir, port), log=output, patience=SHUTDOWN_SECONDS):
                 _await_readiness(client)
                 _show(client, images, data_dir)
         except (Failing, ServiceUnreachable) as error:
@@ -61,13 +63,15 @@ def _show(client: Client, images: int, data_dir: Path) -> None:
     follow(job)
     for layer in job.summary()["layers"]:
         _show_layer(layer)
-    best = [*islice(job.units(detectors=True), 10)]
     console.print("\n[bold]The ten best detectors[/bold]")
-    show_table(["layer", "unit", "concept", "category", "IoU"], map(_row, best))
-    if best:
-        picture = client.download(best[0].links["picture"].rsplit("/", 1)[-1], data_dir / "best-detector.jpg")
-        console.print(f"\nThe images on which {best[0].layer} unit {best[0].unit} peaks, with its mask:")
-        console.print(str(picture), soft_wrap=True)
+    show_table(["layer", "unit", "concept", "category", "IoU"], map(_row, islice(job.units(detectors=True), 10)))
+    _show_picture(client, next(job.units(layer=LAYERS[-1])), data_dir)
+
+
+def _show_picture(client: Client, unit: Unit, data_dir: Path) -> None:
+    picture = client.download(unit.links["picture"].rsplit("/", 1)[-1], data_dir / "best-detector.jpg")
+    console.print(f"\nThe images on which {unit.layer} unit {unit.unit} peaks, with its mask:")
+    console.print(str(picture), soft_wrap=True)
 
 
 def _show_layer(layer: dict[str, Any]) -> None:

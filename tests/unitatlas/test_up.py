@@ -80,9 +80,7 @@ def test_deaths_long_ago_are_forgiven(service: Service) -> None:
         wait_until(lambda: len(member.deaths) == 1)
 
 
-def test_a_process_that_will_not_end_is_killed_with_its_children(
-    service: Service, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_process_that_will_not_end_is_killed_with_its_children(service: Service, tmp_path: Path) -> None:
     note = tmp_path / "child"
     stubborn = (
         "import pathlib, signal, subprocess, time; signal.signal(signal.SIGTERM, signal.SIG_IGN);"
@@ -90,7 +88,7 @@ def test_a_process_that_will_not_end_is_killed_with_its_children(
         "time.sleep(600)"
     )
     service.members = [Member("it", [sys.executable, "-c", stubborn])]
-    monkeypatch.setattr(up, "SHUTDOWN_SECONDS", 0.2)
+    service.patience = 0.2
     with service:
         wait_until(lambda: note.exists() and note.read_text())
     assert process_id(service.members[0]) is None
