@@ -21,6 +21,14 @@ RUNNERS = {"sh": ["bash", "-euo", "pipefail", "-c"], "python": [sys.executable, 
 BLOCKS = re.findall(r"^```(\w+)\n(.*?)^```$", README.read_text(), re.MULTILINE | re.DOTALL)
 EXAMPLES = [(kind, text) for kind, text in BLOCKS if kind in RUNNERS]
 
+NETWORK = """
+from torch import nn
+
+def build():
+    maps = nn.Sequential(nn.Conv2d(3, 8, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(8, 16, 3), nn.ReLU())
+    return nn.Sequential(maps, nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(16, 10))
+"""
+
 
 @pytest.fixture(scope="module")
 def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
@@ -28,6 +36,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("readme")
     save_file(squeezenet1_1(weights=None).state_dict(), directory / "streetnet.safetensors")
     write_archive(directory / "streets.zip")
+    (directory / "my_network.py").write_text(NETWORK)
     return directory
 
 
