@@ -1,7 +1,6 @@
 """The service as its real processes, alone (SQLite, files) and as a team (PostgreSQL, Redis)."""
 
 import os
-import shutil
 import signal
 import socket
 import subprocess
@@ -64,7 +63,8 @@ class Service:
         if self.settings.broker_url:
             redis.Redis.from_url(self.settings.broker_url).flushdb()
         else:
-            shutil.rmtree(self.settings.data_dir / "broker", ignore_errors=True)
+            for path in (self.settings.data_dir / "broker").glob("*/*"):
+                path.unlink(missing_ok=True)
 
     def drop_connections(self) -> None:
         """What a restart of the database does to those who use it; SQLite has no server to restart."""
