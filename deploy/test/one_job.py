@@ -10,7 +10,7 @@ from unitatlas.errors import Problem
 def main() -> None:
     """Run the job and check what comes back."""
     with Client() as client:
-        client.register_model("scenes", "builtin:scenes-classifier", weights={"seed": 0})
+        client.register_model("scenes", "builtin:scenes-classifier")
         client.register_dataset("validation", "scenes", {"builtin": "scenes-validation"})
         layer = client.layers("scenes")[-1]
         job = client.dissect("scenes", "validation", [layer.name], max_images=100).wait()
