@@ -144,11 +144,10 @@ class Client:
         """Units, best match first; filters are those of `GET /v1/units` (concept, category, model, layer, ...)."""
         return map(Unit.from_json, self._transport.pages("/v1/units", **filters))
 
-    def unit(self, model: str, layer: str, unit: int) -> UnitDetails:
-        """All that is known of one unit."""
-        return UnitDetails.from_json(
-            self._transport.get(f"/v1/models/{quote(model, safe='')}/layers/{quote(layer, safe='')}/units/{unit}")
-        )
+    def unit(self, model: str, layer: str, unit: int, *, job: str | None = None) -> UnitDetails:
+        """All that is known of one unit, from its newest dissection or from the one named."""
+        path = f"/v1/models/{quote(model, safe='')}/layers/{quote(layer, safe='')}/units/{unit}"
+        return UnitDetails.from_json(self._transport.get(path, job=job))
 
     def concepts(self, **filters: Any) -> Iterator[Concept]:
         """Concepts with how many units were found for each; filters are category and q."""

@@ -64,7 +64,7 @@ def test_units_of_a_concept(client: Client, dissected: Job) -> None:
 
 def test_one_unit_and_its_picture(client: Client, dissected: Job, tmp_path: Path) -> None:
     best = next(dissected.units())
-    unit = client.unit(best.model, best.layer, best.unit)
+    unit = client.unit(best.model, best.layer, best.unit, job=dissected.id)
     assert unit.label == best.label
     assert [label.rank for label in unit.labels] == list(range(1, len(unit.labels) + 1))
     assert unit.labels[0].iou == unit.labels[0].intersection / unit.labels[0].union
