@@ -55,11 +55,13 @@ def test_units_come_page_by_page(client: Client, dissected: Job) -> None:
 
 
 def test_units_of_a_concept(client: Client, dissected: Job) -> None:
-    skies = [*client.units(concept="sky", category="object", min_iou=0.01)]
+    skies = [*client.units(concept="sky", category="object", min_iou=0.01, job=dissected.id)]
     assert skies
     assert {unit.match.concept for unit in skies if unit.match} == {"sky"}
     assert all(unit.match is not None and unit.match.iou >= 0.01 for unit in skies)
-    assert [*client.units(concept="sky", detectors=True)] == [u for u in skies if u.match and u.match.iou > 0.04]
+    assert [*client.units(concept="sky", detectors=True, job=dissected.id)] == [
+        u for u in skies if u.match and u.match.iou > 0.04
+    ]
 
 
 def test_one_unit_and_its_picture(client: Client, dissected: Job, tmp_path: Path) -> None:
