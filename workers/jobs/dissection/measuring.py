@@ -19,7 +19,7 @@ from workers.analysis.thresholds import safe_bounds, thresholds
 from workers.analysis.top_images import TopImages, merge_top_images
 from workers.jobs.dissection.scratch import Part
 from workers.jobs.kind import ShardContext
-from workers.jobs.subjects import Subject, open_subject
+from workers.jobs.subjects import open_subject
 from workers.probes.segmentation import Segmentation
 
 SHOWN_HEIGHT = 112
@@ -66,11 +66,11 @@ class Measuring:
         payload = context.payload
         self.layer, self.units = payload["layer"], payload["units"]
         self.parts = [Part(context.scratch / part) for part in payload["parts"]]
-        samples = [Part(context.scratch / part) for part in payload["samples"]]
+        self.again = "recollected" in payload
+        samples = payload["recollected"] if self.again else payload["parts"]
         first, last = payload["start"], payload["start"] + len(self.units)
-        self.again = payload["samples"] != payload["parts"]
-        self.candidates = [part.candidates(self.layer, first, last) for part in samples]
-        self.subject: Subject = open_subject(context)
+        self.candidates = [Part(context.scratch / part).candidates(self.layer, first, last) for part in samples]
+        self.subject = open_subject(context)
         self.concepts = Segmentation(self.subject.probe, self.params["segmentation"]).concepts
         self.name = f"{context.stage}-{context.index}-{context.attempt}-{'again' if self.again else 'first'}"
 

@@ -18,8 +18,6 @@ from workers.jobs.dissection.measuring import Block
 from workers.jobs.dissection.plan import parts_of
 from workers.jobs.dissection.scratch import Part
 from workers.jobs.kind import FinishedStage, ShardContext
-from workers.jobs.subjects import open_subject
-from workers.probes.segmentation import Segmentation
 
 NPY_TYPE = "application/x-npy"
 JPEG_TYPE = "image/jpeg"
@@ -30,14 +28,11 @@ class Merging:
 
     def __init__(self, context: ShardContext, finished: Sequence[FinishedStage]) -> None:
         self.context, self.finished = context, finished
-        subject = open_subject(context)
-        self.concepts = [
-            (category, name)
-            for category, name in Segmentation(subject.probe, context.job.params["segmentation"]).concepts
-        ]
+        prepared = finished[0].results[0]
+        self.concepts: list[tuple[str, str]] = [(category, name) for category, name in prepared["concepts"]]
+        self.images: int = prepared["selected"]
         parts = [Part(context.scratch / part) for part in parts_of(finished)]
         self.totals: NDArray[np.int64] = np.sum([part.totals for part in parts], axis=0)
-        self.images: int = finished[0].results[0]["selected"]
         self.artifacts: list[tuple[str, int, str]] = []
 
     def write(self, session: Session) -> dict[str, Any]:

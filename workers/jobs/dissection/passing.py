@@ -54,7 +54,8 @@ class Pass:
                 collector.add(*batch)
             self.part.write_bounds(position, bounds)
             self.part.write_layer(position, collector.shard())
-        return self._result() | {"layers": layers, "selected": len(self.selected)}
+        concepts = self.segmentation.concepts
+        return self._result() | {"layers": layers, "selected": len(self.selected), "concepts": concepts}
 
     def collect(self) -> dict[str, Any]:
         """Pass this shard's images and keep every sample above the pilot's bounds."""

@@ -19,10 +19,10 @@ def split_images(selected: Sequence[int]) -> list[list[int]]:
 
     A dataset is often sorted by class: a run of neighbours would say little about the thresholds of the whole.
     """
-    pilot = select_images(len(selected), PILOT_IMAGES)
-    rest = [image for place, image in enumerate(selected) if place not in set(pilot)]
+    pilot = [selected[place] for place in select_images(len(selected), PILOT_IMAGES)]
+    rest = sorted({*selected} - {*pilot})
     shards = ceil(len(rest) / IMAGES_IN_SHARD)
-    return [[selected[place] for place in pilot], *(rest[first::shards] for first in range(shards))]
+    return [pilot, *(rest[first::shards] for first in range(shards))]
 
 
 def next_stage(finished: Sequence[FinishedStage]) -> StagePlan | None:
@@ -56,7 +56,7 @@ def plan_measure(finished: Sequence[FinishedStage]) -> StagePlan:
     """A shard for each block of units of each layer."""
     parts, layers = parts_of(finished), finished[0].results[0]["layers"]
     plans = [
-        ShardPlan({"layer": layer, "units": block, "start": block[0], "parts": parts, "samples": parts}, len(block))
+        ShardPlan({"layer": layer, "units": block, "start": block[0], "parts": parts}, len(block))
         for layer, (_, units, _, _) in enumerate(layers)
         for block in blocks(range(units))
     ]
@@ -92,10 +92,10 @@ def plan_recollect(finished: Sequence[FinishedStage]) -> StagePlan | None:
 
 def plan_second_measure(finished: Sequence[FinishedStage]) -> StagePlan:
     """Blocks of the units that were collected again."""
-    parts, samples = parts_of(finished), [result["part"] for result in finished[-1].results]
+    parts, again = parts_of(finished), [result["part"] for result in finished[-1].results]
     plans = [
         ShardPlan(
-            {"layer": layer, "units": block, "start": number * UNITS_IN_SHARD, "parts": parts, "samples": samples},
+            {"layer": layer, "units": block, "start": number * UNITS_IN_SHARD, "parts": parts, "recollected": again},
             len(block),
         )
         for layer, units in finished[-1].payloads[0]["units"]
