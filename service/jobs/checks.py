@@ -67,7 +67,10 @@ def _find_dataset(session: Session, team_id: uuid.UUID, name: str) -> Dataset:
 def _find_layers(session: Session, model: Model, names: Sequence[str]) -> list[Layer]:
     known = {layer.name: layer for layer in catalog.layers_of(session, model)}
     errors = [
-        {"pointer": f"/layers/{i}", "detail": f"{model.name!r} has no layer {name!r}{catalog.near(name, known)}"}
+        {
+            "pointer": f"/layers/{i}",
+            "detail": f"{model.name!r} has no layer {name!r} with a map of units{catalog.near(name, known)}",
+        }
         for i, name in enumerate(names)
         if name not in known
     ]
