@@ -15,7 +15,7 @@ from service.settings import Settings
 RUN_SHARD = "workers.run_shard"
 QUEUE = "shards"
 MAX_HINTS = 64
-"""A worker that took a hint goes on while a shard is claimable, so that more hints than workers are of no use."""
+"""A worker that leaves claimable shards behind leaves a hint, so that more hints than workers are of no use."""
 FILE_POLL_SECONDS = 0.1
 FILE_LIFETIME_SECONDS = 600.0
 REDIS_VISIBILITY_SECONDS = 3600
