@@ -24,6 +24,8 @@ class Model(Table):
     weights: Mapped[dict[str, Any]]
     """As registered: {"artifact": sha256}, {"pretrained": name}, {"seed": n} or {} for what the source ships."""
     input: Mapped[dict[str, Any]]
+    concepts: Mapped[list[list[str] | None] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """Of a segmenter: the (category, name) that each output stands for, None for one that stands for nothing."""
     digest: Mapped[str] = mapped_column(sa.String(64))
     """sha256 over source, weights and input: two models with the same digest give the same figures."""
     forward_seconds: Mapped[float]

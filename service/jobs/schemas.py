@@ -15,6 +15,7 @@ MAX_LABELS = 32
 MAX_LAYERS = 256
 MAX_DEADLINE_SECONDS = 30 * 24 * 3600
 SEGMENTATIONS = ("masks", "colors")
+CONTROLS = ("permutation", "rotation", "untrained")
 
 
 def whole(pattern: str, error: str) -> validate.Regexp:
@@ -140,6 +141,12 @@ class DissectionRequestSchema(SubmissionSchema):
             ],
         },
     )
+    halves = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "Label the top, bottom, left and right half of each object as a part, too."},
+    )
     cutoff = Real(
         load_default=0.04,
         validate=validate.Range(0, 1, max_inclusive=False),
@@ -157,6 +164,20 @@ class DissectionRequestSchema(SubmissionSchema):
         load_default=5,
         validate=validate.Range(1, 100),
         metadata={"description": "Images shown for each unit."},
+    )
+    precision = fields.String(
+        load_default="float32",
+        validate=validate.OneOf(["float32", "bfloat16"]),
+        metadata={"description": "What the network computes in; figures are float32 either way."},
+    )
+    controls = fields.List(
+        fields.String(validate=validate.OneOf(CONTROLS)),
+        load_default=list,
+        validate=Distinct(),
+        metadata={
+            "description": "Ask for p-values from shuffled masks, for the layer in a random basis, for the same "
+            "architecture untrained; the summary has them beside the figures."
+        },
     )
 
 

@@ -134,7 +134,7 @@ class FoundUnit(NamedTuple):
     unit: int
     job_id: uuid.UUID
     current: bool
-    threshold: float
+    threshold: float | None
     picture: str | None
     category: str | None
     concept: str | None

@@ -76,7 +76,7 @@ class HistorySchema(Schema):
 
     job = fields.UUID(required=True)
     current = fields.Boolean(required=True)
-    threshold = fields.Float(required=True)
+    threshold = fields.Float(required=True, allow_none=True)
     label = fields.Nested(LabelSchema, required=True, allow_none=True)
 
 
@@ -86,7 +86,7 @@ class UnitSchema(Schema):
     model = fields.String(required=True)
     layer = fields.String(required=True)
     unit = fields.Integer(required=True)
-    threshold = fields.Float(required=True)
+    threshold = fields.Float(required=True, allow_none=True)
     label = fields.Nested(LabelSchema, required=True, allow_none=True)
     match = fields.Nested(MatchSchema, allow_none=True, metadata={"description": "the concept that was asked for"})
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
@@ -98,8 +98,10 @@ class UnitDetailSchema(UnitSchema):
     class Meta:  # noqa: D106
         exclude = ("match",)
 
-    active = fields.Integer(required=True, metadata={"description": "grid cells above the threshold, over all images"})
-    peak = fields.Float(required=True)
+    active = fields.Integer(
+        required=True, allow_none=True, metadata={"description": "grid cells above the threshold, over all images"}
+    )
+    peak = fields.Float(required=True, allow_none=True)
     labels = fields.List(fields.Nested(StoredLabelSchema), required=True)
     top_images = fields.List(fields.Nested(TopImageSchema), required=True)
     history = fields.List(fields.Nested(HistorySchema), required=True)

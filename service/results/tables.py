@@ -8,6 +8,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from service.database import Table
 
+OWN_METHOD = "dissection"
+
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 
 
@@ -20,6 +22,7 @@ class LayerDissection(Table):
         sa.Index(
             "uq_layer_dissections_current",
             "layer_id",
+            "method",
             unique=True,
             sqlite_where=sa.text("current = 1"),
             postgresql_where=sa.text("current"),
@@ -29,12 +32,15 @@ class LayerDissection(Table):
     id: Mapped[int] = mapped_column(BigId, primary_key=True)
     job_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("jobs.id"))
     layer_id: Mapped[int] = mapped_column(sa.ForeignKey("layers.id"), index=True)
+    method: Mapped[str] = mapped_column(sa.String(32), default=OWN_METHOD, server_default=OWN_METHOD)
+    """What found the labels: a dissection of ours, or the tool whose results were imported."""
     current: Mapped[bool]
-    """The newest succeeded dissection of the layer; what answers a query that names no job."""
-    grid: Mapped[int]
-    samples: Mapped[int] = mapped_column(sa.BigInteger)
+    """The newest of the layer by its method; what answers a query that names no job."""
+    grid: Mapped[int | None]
+    """As are `samples` and `iou_artifact`, None for imported results, which do not tell."""
+    samples: Mapped[int | None] = mapped_column(sa.BigInteger)
     """Grid cells over all images: what each threshold is a quantile of."""
-    iou_artifact: Mapped[str] = mapped_column(sa.ForeignKey("artifacts.digest"))
+    iou_artifact: Mapped[str | None] = mapped_column(sa.ForeignKey("artifacts.digest"))
     """The dense matrix, units x concepts, float32 .npy; its columns are in the summary."""
 
 
@@ -67,18 +73,23 @@ class Unit(Table):
     dissection_id: Mapped[int] = mapped_column(sa.ForeignKey("layer_dissections.id"))
     team_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("teams.id"))
     current: Mapped[bool]
-    """As in layer_dissections; team and this are repeated here so that one index answers a search."""
+    """Of the layer's newest dissection by our own method; team and this are repeated here for one index to search."""
     index: Mapped[int]
-    threshold: Mapped[float]
-    active: Mapped[int] = mapped_column(sa.BigInteger)
+    threshold: Mapped[float | None]
+    """As are `active` and `peak`, None for an imported unit."""
+    active: Mapped[int | None] = mapped_column(sa.BigInteger)
     """Grid cells above the threshold, over all images."""
-    peak: Mapped[float]
+    peak: Mapped[float | None]
     """The highest activation of the raw map over all images."""
     concept_id: Mapped[int | None] = mapped_column(sa.ForeignKey("concepts.id"))
     """The label; None for a unit that no concept fits at all."""
     iou: Mapped[float]
     """The label's IoU, 0 without a label, so that units sort by it."""
     detector: Mapped[bool]
+    similarity: Mapped[float | None]
+    """How alike unit and label are by a method that measures no IoU."""
+    histogram: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    """{"edges": [...], "with": [...], "without": [...]}: peaks in images with the label's concept and without it."""
     top_images: Mapped[list[Any]]
     """[{"image": name, "digest": sha256, "peak": float}], highest peak first."""
     picture: Mapped[str | None] = mapped_column(sa.ForeignKey("artifacts.digest"))
@@ -108,6 +119,19 @@ class UnitLabel(Table):
     iou: Mapped[float]
     intersection: Mapped[int] = mapped_column(sa.BigInteger)
     union: Mapped[int] = mapped_column(sa.BigInteger)
+    iou_low: Mapped[float | None]
+    """With iou_high the 95 % bootstrap interval over images."""
+    iou_high: Mapped[float | None]
+    average_precision: Mapped[float | None]
+    """As are the next three, of the unit's peak as a score for the concept's presence in the image."""
+    auroc: Mapped[float | None]
+    equal_error_threshold: Mapped[float | None]
+    """The peak at which as large a share of the images with the concept is missed as of the others is taken."""
+    balanced_accuracy: Mapped[float | None]
+    p_value: Mapped[float | None]
+    """Of the IoU, against masks shuffled among images; None unless that control was asked for."""
+    p_value_corrected: Mapped[float | None]
+    """The same against the best of all the layer's units and concepts."""
     dissection_id: Mapped[int] = mapped_column(BigId)
     """The unit's; without a foreign key of its own, because each one slows inserts and the unit has it already."""
     current: Mapped[bool]

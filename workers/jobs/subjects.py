@@ -1,4 +1,4 @@
-"""What a shard studies: the network and the images of its job, kept warm in the process."""
+"""What a shard studies: the network, the images and their labels, kept warm in the process."""
 
 import json
 from dataclasses import dataclass
@@ -18,6 +18,7 @@ from workers.networks.network import Network, load
 from workers.networks.taps import count_calls
 from workers.probes.probe import Probe
 from workers.probes.registration import open_probe
+from workers.probes.segmentation import Segmentation
 
 WARM = 2
 """Networks, and datasets, that a process keeps."""
@@ -25,10 +26,11 @@ WARM = 2
 
 @dataclass(frozen=True)
 class Subject:
-    """A job's network and images."""
+    """A job's network and images, and the labels that it asks for."""
 
     network: Network
     probe: Probe
+    segmentation: Segmentation
 
 
 def open_subject(context: ShardContext) -> Subject:
@@ -42,7 +44,8 @@ def open_subject(context: ShardContext) -> Subject:
     if network.digest != model.digest:
         raise Conflict(f"model {model.name!r} does not load with the weights it was registered with; register it again")
     location, root = _text(dataset.location), context.store.root
-    return Subject(network, _probe(dataset.format, location, dataset.manifest, context.settings, root))
+    probe = _probe(dataset.format, location, dataset.manifest, context.settings, root)
+    return Subject(network, probe, Segmentation(probe, context.job.params["segmentation"]))
 
 
 def _text(value: dict[str, Any]) -> str:

@@ -20,7 +20,6 @@ from workers.analysis.top_images import TopImages, merge_top_images
 from workers.jobs.dissection.scratch import Part
 from workers.jobs.kind import ShardContext
 from workers.jobs.subjects import open_subject
-from workers.probes.segmentation import Segmentation
 
 SHOWN_HEIGHT = 112
 JPEG_QUALITY = 88
@@ -71,7 +70,7 @@ class Measuring:
         first, last = payload["start"], payload["start"] + len(self.units)
         self.candidates = [Part(context.scratch / part).candidates(self.layer, first, last) for part in samples]
         self.subject = open_subject(context)
-        self.concepts = Segmentation(self.subject.probe, self.params["segmentation"]).concepts
+        self.concepts = self.subject.segmentation.concepts
         self.name = f"{context.stage}-{context.index}-{context.attempt}-{'again' if self.again else 'first'}"
 
     def run(self) -> dict[str, Any]:

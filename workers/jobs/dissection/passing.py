@@ -21,7 +21,6 @@ from workers.jobs.subjects import calls_of, open_subject
 from workers.networks.layers import list_layers, pick_layers
 from workers.networks.taps import stream
 from workers.probes.loader import Batch, batches
-from workers.probes.segmentation import Segmentation
 
 BATCH = 16
 DECODING_THREADS = 2
@@ -38,7 +37,7 @@ class Pass:
         self.grid, self.mode = self.params["grid"], self.params["upsampling"]
         self.layers: list[str] = self.params["layers"]
         self.subject = open_subject(context)
-        self.segmentation = Segmentation(self.subject.probe, self.params["segmentation"])
+        self.segmentation = self.subject.segmentation
         self.selected = select_images(len(self.subject.probe.images), self.params["max_images"])
         self.part = Part(context.scratch / f"{context.stage}-{context.index}-{context.attempt}")
 
