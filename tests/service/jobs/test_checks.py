@@ -78,6 +78,9 @@ def test_params_come_back_canonical(post):
         "cutoff": 0.04,
         "max_images": None,
         "top_images": 5,
+        "halves": False,
+        "precision": "float32",
+        "controls": [],
     }
 
 

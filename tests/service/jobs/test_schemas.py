@@ -47,6 +47,9 @@ def test_defaults_reproduce_the_paper():
             "cutoff": 0.04,
             "max_images": None,
             "top_images": 5,
+            "halves": False,
+            "precision": "float32",
+            "controls": [],
         },
     }
 
