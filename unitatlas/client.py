@@ -70,11 +70,15 @@ class Client:
         weights: dict[str, Any] | None = None,
         input: dict[str, Any] | None = None,
         classes: list[str] | None = None,
+        concepts: list[dict[str, str] | None] | None = None,
     ) -> Model:
-        """Register a network and return it once a worker has loaded it and listed its layers."""
+        """Register a network and return it once a worker has loaded it and listed its layers.
+
+        The outputs of a segmenter stand for `concepts`: {"category", "name"} each, or None for one without a concept.
+        """
         body = {"name": name, "kind": kind, "source": source, "weights": weights or {}}
-        body |= {key: value for key, value in (("input", input), ("classes", classes)) if value is not None}
-        self._register("/v1/models", body)
+        optional = {"input": input, "classes": classes, "concepts": concepts}
+        self._register("/v1/models", body | {key: value for key, value in optional.items() if value is not None})
         return self.model(name)
 
     def models(self) -> Iterator[Model]:

@@ -34,6 +34,8 @@ class Model(Answer):
     layers: int
     classes: int
     created_at: str
+    concepts: list[dict[str, str] | None] | None = None
+    """Of a segmenter: what its outputs stand for."""
 
 
 @dataclass(frozen=True)

@@ -147,6 +147,7 @@ def write_model(
     forward_seconds: float,
     layers: Sequence[LayerShape],
     classes: Sequence[str],
+    concepts: list[list[str] | None] | None = None,
 ) -> Model:
     """Write a model with its layers, in forward order, and its classes; raise Conflict where the name is taken."""
     if find_model(session, team_id, name) is not None:
@@ -158,6 +159,7 @@ def write_model(
         source=source,
         weights=weights,
         input=input,
+        concepts=concepts,
         digest=digest,
         forward_seconds=forward_seconds,
         created_at=now(session),

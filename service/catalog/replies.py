@@ -1,6 +1,6 @@
 """Models and datasets as the wire has them."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from service.catalog.queries import ListedModel
@@ -17,8 +17,16 @@ def describe_model(listed: ListedModel) -> dict[str, Any]:
         **{name: getattr(listed.model, name) for name in _MODEL_FIELDS},
         "layers": listed.layers,
         "classes": listed.classes,
+        "concepts": describe_outputs(listed.model.concepts),
         "links": {"self": self, "layers": f"{self}/layers", "units": f"/v1/units?model={listed.model.name}"},
     }
+
+
+def describe_outputs(concepts: Sequence[Sequence[str] | None] | None) -> list[dict[str, str] | None] | None:
+    """What a segmenter's outputs stand for, for `OutputSchema`."""
+    if concepts is None:
+        return None
+    return [concept and dict(zip(("category", "name"), concept, strict=True)) for concept in concepts]
 
 
 def describe_dataset(dataset: Dataset, concepts: Mapping[str, int]) -> dict[str, Any]:

@@ -14,7 +14,7 @@ NAME = validate.Regexp(
     error="a name is 1 to 128 letters, digits, '.', '_' and '-', and begins with a letter or a digit",
 )
 SOURCE = re.compile(r"builtin:[a-z0-9-]{1,64}|torchvision:[a-z0-9_]{1,64}|exported")
-MODEL_KINDS = ("classifier",)
+MODEL_KINDS = ("classifier", "segmenter")
 DATASET_FORMATS = ("masks", "folder", "scenes", "broden", "pascal-voc", "cityscapes", "ade20k", "coco-panoptic")
 MAX_SIDE = 4096
 """Longest side, in pixels, that a model's input may have."""
@@ -31,6 +31,23 @@ def check_digest(digest: str) -> None:
     """Refuse what is not a sha256 as artifacts are named by."""
     if not DIGEST.fullmatch(digest):
         raise ValidationError("not a sha256 in lower-case hexadecimal digits")
+
+
+def check_printable(text: str) -> None:
+    """Refuse a name with characters that cannot be shown."""
+    if not text.isprintable():
+        raise ValidationError("has characters that cannot be shown")
+
+
+def check_distinct(concepts: list[dict[str, str] | None]) -> None:
+    """Refuse a concept that two outputs stand for, and outputs that stand for none at all."""
+    first: dict[tuple[str, str], int] = {}
+    for index, concept in enumerate(concepts):
+        if concept and (known := first.setdefault((concept["category"], concept["name"]), index)) != index:
+            problem = f"output {known} stands for {concept['name']!r} already"
+            raise ValidationError({"concepts": {index: [problem]}})
+    if not first:
+        raise ValidationError("no output stands for a concept", "concepts")
 
 
 class Real(fields.Float):
@@ -96,8 +113,15 @@ class LocationSchema(ExactlyOne):
     builtin = fields.String(validate=validate.Regexp(r"\A[a-z0-9-]{1,64}\Z"))
 
 
+class OutputSchema(Schema):
+    """The concept that an output of a segmenter stands for."""
+
+    category = fields.String(required=True, validate=[validate.Length(1, 64), check_printable])
+    name = fields.String(required=True, validate=[validate.Length(1, 256), check_printable])
+
+
 class ModelRequestSchema(Schema):
-    """A model to register; what `input` and `classes` give wins over what the source knows."""
+    """A model to register; what `input`, `classes` and `concepts` give wins over what the source knows."""
 
     name = fields.String(required=True, validate=NAME)
     kind = fields.String(load_default="classifier", validate=validate.OneOf(MODEL_KINDS))
@@ -108,8 +132,23 @@ class ModelRequestSchema(Schema):
         fields.String(validate=validate.Length(1, 256)),
         load_default=None,
         validate=validate.Length(1, MAX_CLASSES),
-        metadata={"description": "names of the outputs, in order"},
+        metadata={"description": "names of a classifier's outputs, in order"},
     )
+    concepts = fields.List(
+        fields.Nested(OutputSchema, allow_none=True),
+        load_default=None,
+        validate=validate.Length(1, MAX_CLASSES),
+        metadata={"description": "what a segmenter's outputs stand for, in order; null for one without a concept"},
+    )
+
+    @validates_schema
+    def check_outputs(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse classes of a segmenter, concepts of a classifier and concepts that do not tell outputs apart."""
+        foreign = "classes" if data["kind"] == "segmenter" else "concepts"
+        if data[foreign] is not None:
+            raise ValidationError(f"a {data['kind']} has no {foreign}", foreign)
+        if data["concepts"] is not None:
+            check_distinct(data["concepts"])
 
 
 class DatasetRequestSchema(Schema):
@@ -134,6 +173,12 @@ class ModelSchema(Schema):
     )
     layers = fields.Integer(required=True)
     classes = fields.Integer(required=True)
+    concepts = fields.List(
+        fields.Nested(OutputSchema, allow_none=True),
+        required=True,
+        allow_none=True,
+        metadata={"description": "what a segmenter's outputs stand for"},
+    )
     created_at = fields.AwareDateTime(required=True)
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands.options import EXISTING_FILE, JsonObject, as_json
+from unitatlas.commands.options import EXISTING_FILE, JsonObject, as_json, read_concepts
 from unitatlas.output import print_one, print_rows
 from unitatlas.types import Dataset, Model
 
@@ -47,7 +47,8 @@ def list_models(client: Client, as_json: bool) -> None:
 @click.option("--seed", type=int, help="Untrained, from this seed.")
 @click.option("--input", "input_spec", type=JsonObject(), help="How images enter, as JSON.")
 @click.option("--classes", type=EXISTING_FILE, help="Text file with a class a line.")
-@click.option("--kind", default="classifier", show_default=True)
+@click.option("--concepts", type=EXISTING_FILE, help="Text file, an output a line: category,name or - for nothing.")
+@click.option("--kind", default="classifier", show_default=True, help="classifier or segmenter.")
 @as_json
 @click.pass_obj
 def add_model(
@@ -59,6 +60,7 @@ def add_model(
     seed: int | None,
     input_spec: dict[str, Any] | None,
     classes: Path | None,
+    concepts: Path | None,
     kind: str,
     as_json: bool,
 ) -> None:
@@ -73,6 +75,7 @@ def add_model(
         weights=chosen,
         input=input_spec,
         classes=None if classes is None else classes.read_text().splitlines(),
+        concepts=None if concepts is None else read_concepts(concepts),
     )
     print_one(model, MODEL_COLUMNS, as_json, model_row)
 

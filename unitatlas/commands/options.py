@@ -11,6 +11,20 @@ limited = click.option("--limit", default=20, show_default=True, type=click.IntR
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 
+def read_concepts(file: Path) -> list[dict[str, str] | None]:
+    """The concept of each line, `category,name` with a comma or a tab; None for a line that is `-`."""
+    return [_read_concept(file, number, line) for number, line in enumerate(file.read_text().splitlines(), start=1)]
+
+
+def _read_concept(file: Path, number: int, line: str) -> dict[str, str] | None:
+    if line.strip() == "-":
+        return None
+    category, _, name = (part.strip() for part in line.partition("\t" if "\t" in line else ","))
+    if not category or not name:
+        raise click.BadParameter(f"line {number} of {file} is neither 'category,name' nor '-'")
+    return {"category": category, "name": name}
+
+
 class JsonObject(click.ParamType[dict[str, Any]]):
     """A JSON object."""
 

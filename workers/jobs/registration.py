@@ -40,12 +40,15 @@ class Registration:
 def _try_model(context: ShardContext) -> dict[str, Any]:
     params = context.job.params
     device = torch.device(context.settings.device)
-    network = load(params["source"], params["weights"], params["input"], params["classes"] or [], context.store, device)
+    wanted = (params["source"], params["weights"], params["input"], params["classes"] or [])
+    concepts = [concept and (concept["category"], concept["name"]) for concept in params["concepts"] or []]
+    network = load(*wanted, context.store, device, kind=params["kind"], concepts=concepts)
     context.check()
     return {
         "kind": network.kind,
         "input": network.input.to_json(),
         "classes": network.classes,
+        "concepts": network.concepts or None,
         "digest": network.digest,
         "layers": list_layers(network),
         "forward_seconds": forward_seconds(network),

@@ -27,9 +27,10 @@ def source(name: str, pretrained: str | None) -> "ExportedArchive":
 class ExportedArchive:
     """A network whose file holds its architecture and its weights."""
 
-    kind: str = "classifier"
+    kind: None = None
     input: Mapping[str, Any] = field(default_factory=dict)
     classes: Sequence[str] = ()
+    concepts: Sequence[tuple[str, str] | None] = ()
 
     def weights(self) -> Path:
         """Raise Invalid, for an archive ships with nothing."""

@@ -19,8 +19,8 @@ class Architecture(Protocol):
     """
 
     @property
-    def kind(self) -> str:
-        """What the network is: `classifier`, `generator` or `segmenter`."""
+    def kind(self) -> str | None:
+        """What the network is, `classifier` or `segmenter`; None where it is what the model is registered as."""
 
     @property
     def input(self) -> Mapping[str, Any]:
@@ -28,7 +28,11 @@ class Architecture(Protocol):
 
     @property
     def classes(self) -> Sequence[str]:
-        """Names of the outputs that go with its weights, or none."""
+        """Names of a classifier's outputs that go with its weights, or none."""
+
+    @property
+    def concepts(self) -> Sequence[tuple[str, str] | None]:
+        """What a segmenter's outputs stand for, (category, name) or None, with its weights; or nothing."""
 
     def weights(self) -> Path:
         """File with the weights that were asked for by name, or that ship with it; raise Invalid if there are none."""

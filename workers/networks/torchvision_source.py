@@ -1,4 +1,4 @@
-"""Classifiers of torchvision."""
+"""Classifiers and segmenters of torchvision."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -21,22 +21,23 @@ RESCALED = ("googlenet", "inception_v3")
 """Published for values from -1 to 1; torchvision converts inside the network, here the input description says it."""
 
 
-def source(name: str, pretrained: str | None) -> "TorchvisionClassifier":
-    """Find a classifier, with its pretrained weights where they are named; raise Invalid for an unknown name."""
-    names = models.list_models(module=models)
-    if name not in names:
-        near = get_close_matches(name, names, n=5, cutoff=0.4)
+def source(name: str, pretrained: str | None) -> "TorchvisionClassifier | TorchvisionSegmenter":
+    """Find a network, with its pretrained weights where they are named; raise Invalid for an unknown name."""
+    classifiers, segmenters = models.list_models(module=models), models.list_models(module=models.segmentation)
+    if name not in classifiers + segmenters:
+        near = get_close_matches(name, classifiers + segmenters, n=5, cutoff=0.4)
         raise Invalid(
-            f"torchvision has no classifier {name!r}; near it are {', '.join(near) or 'none'}, all are in "
-            "torchvision.models.list_models(module=torchvision.models)",
+            f"torchvision has no classifier or segmenter {name!r}; near it are {', '.join(near) or 'none'}, all are in "
+            "torchvision.models.list_models() for the modules torchvision.models and torchvision.models.segmentation",
             "/source",
         )
+    network = TorchvisionSegmenter if name in segmenters else TorchvisionClassifier
     published = list(models.get_model_weights(name))
     if pretrained is None:
-        return TorchvisionClassifier(name, published[0], named=False)
+        return network(name, published[0], named=False)
     for weights in published:
         if weights.name == pretrained:
-            return TorchvisionClassifier(name, weights, named=True)
+            return network(name, weights, named=True)
     raise Invalid(
         f"torchvision has no weights {pretrained!r} for {name}; there are {', '.join(w.name for w in published)}",
         "/weights/pretrained",
@@ -44,14 +45,32 @@ def source(name: str, pretrained: str | None) -> "TorchvisionClassifier":
 
 
 @dataclass(frozen=True)
-class TorchvisionClassifier:
-    """One of torchvision's classifiers and the published weights whose conventions it follows."""
+class TorchvisionNetwork:
+    """One of torchvision's networks and the published weights whose conventions it follows."""
 
     name: str
     published: WeightsEnum
     named: bool
-    """Whether these weights were asked for; else they only tell the usual input and classes."""
-    kind: str = "classifier"
+    """Whether these weights were asked for; else they only tell the usual input and outputs."""
+
+    def weights(self) -> Path:
+        """Download the published weights into torch's cache if they are not there; raise Unavailable if that fails."""
+        if not self.named:
+            raise Invalid(
+                f"torchvision:{self.name} comes without weights: give an artifact, pretrained or seed", "/weights"
+            )
+        url = self.published.url
+        file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
+        if not file.exists():
+            _download(url, file)
+        return file
+
+
+class TorchvisionClassifier(TorchvisionNetwork):
+    """A classifier of ImageNet's classes, or of as many as its weights tell apart."""
+
+    kind = "classifier"
+    concepts = ()
 
     @property
     def input(self) -> Mapping[str, Any]:
@@ -66,18 +85,6 @@ class TorchvisionClassifier:
     def classes(self) -> Sequence[str]:
         """The 1,000 names of ImageNet; none for weights that lack the classifying layers."""
         return self.published.meta["categories"] or []
-
-    def weights(self) -> Path:
-        """Download the published weights into torch's cache if they are not there; raise Unavailable if that fails."""
-        if not self.named:
-            raise Invalid(
-                f"torchvision:{self.name} comes without weights: give an artifact, pretrained or seed", "/weights"
-            )
-        url = self.published.url
-        file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
-        if not file.exists():
-            _download(url, file)
-        return file
 
     def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
         """Spell DenseNet's layers as torchvision does since 0.3; its published files still say `norm.1`."""
@@ -104,6 +111,45 @@ class TorchvisionClassifier:
             auxiliary = any(key.lower().startswith("aux") for key in state)
             return {"aux_logits": auxiliary, "init_weights": not state}
         return {}
+
+
+class TorchvisionSegmenter(TorchvisionNetwork):
+    """DeepLab, FCN or LRASPP, for Pascal VOC's objects or for as many as its weights tell apart."""
+
+    kind = "segmenter"
+    classes = ()
+
+    @property
+    def input(self) -> Mapping[str, Any]:
+        """Mean, standard deviation and size of the published weights, squashed so that no part of an image is cut."""
+        preset = self.published.transforms()
+        return {"resize": preset.resize_size * 2, "mean": preset.mean, "std": preset.std}
+
+    @property
+    def concepts(self) -> Sequence[tuple[str, str] | None]:
+        """The objects of the published weights; the background stands for nothing."""
+        return [None if name == "__background__" else ("object", name) for name in self.published.meta["categories"]]
+
+    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+        """Leave out the auxiliary head, which served the training alone."""
+        return {key: tensor for key, tensor in state.items() if not key.startswith("aux_classifier.")}
+
+    def build(self, size: tuple[int, int], state: Mapping[str, Tensor] | None) -> nn.Module:
+        """Build the segmenter with as many outputs as the state's head has; it puts out the logits alone."""
+        network = self._build(len(self.concepts))
+        if (outputs := _count_outputs(network, state or {})) != len(self.concepts):
+            network = self._build(outputs)
+        network.register_forward_hook(_take_logits)
+        return network
+
+    def _build(self, outputs: int) -> nn.Module:
+        network = models.get_model(self.name, weights=None, weights_backbone=None, num_classes=outputs, aux_loss=False)
+        assert isinstance(network, nn.Module)
+        return network
+
+
+def _take_logits(_module: nn.Module, _inputs: Any, output: Mapping[str, Tensor]) -> Tensor:
+    return output["out"]
 
 
 def _square(size: tuple[int, int]) -> int:

@@ -17,6 +17,7 @@ class ScenesClassifier:
     kind = "classifier"
     input: Mapping[str, Any] = INPUT
     classes = SCENES
+    concepts = ()
 
     def weights(self) -> Path:
         """The weights that ship with the package."""

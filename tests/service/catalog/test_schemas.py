@@ -10,19 +10,33 @@ from marshmallow import ValidationError
 from service.catalog.schemas import DatasetRequestSchema, ModelRequestSchema
 
 MODEL = {"name": "vgg-16_a.b", "source": "torchvision:vgg16"}
+TREE = {"category": "object", "name": "tree"}
 DATASET = {"name": "scenes", "format": "scenes", "location": {"builtin": "scenes-validation"}}
 INPUT = {"resize": 256, "crop": [224, 224], "channels": "bgr", "scale": 1.0, "mean": [104, 117, 123], "std": [1, 1, 1]}
 
 
 def test_what_is_left_out_of_a_model_is_filled_in() -> None:
-    filled = {"kind": "classifier", "weights": {}, "input": {}, "classes": None}
+    filled = {"kind": "classifier", "weights": {}, "input": {}, "classes": None, "concepts": None}
     assert ModelRequestSchema().load(MODEL) == MODEL | filled
 
 
 def test_a_whole_registration_passes() -> None:
     whole = MODEL | {"kind": "classifier", "weights": {"artifact": "ab" * 32}, "input": INPUT, "classes": ["a", "a"]}
-    assert ModelRequestSchema().load(whole) == whole
+    assert ModelRequestSchema().load(whole) == whole | {"concepts": None}
     assert DatasetRequestSchema().load(DATASET | {"grid": 16}) == DATASET | {"grid": 16}
+
+
+def test_a_segmenter_passes_with_and_without_concepts() -> None:
+    segmenter = MODEL | {"kind": "segmenter"}
+    concepts = [None, TREE, TREE | {"category": "part"}, None]
+    assert ModelRequestSchema().load(segmenter | {"concepts": concepts})["concepts"] == concepts
+    assert ModelRequestSchema().load(segmenter)["concepts"] is None
+
+
+def test_a_concept_that_two_outputs_stand_for_is_told_by_its_place() -> None:
+    with pytest.raises(ValidationError) as caught:
+        ModelRequestSchema().load(MODEL | {"kind": "segmenter", "concepts": [TREE, None, TREE]})
+    assert caught.value.messages_dict == {"concepts": {2: ["output 0 stands for 'tree' already"]}}
 
 
 def test_an_input_may_switch_off_what_the_source_does() -> None:
@@ -65,6 +79,24 @@ def test_an_input_may_switch_off_what_the_source_does() -> None:
         ({"classes": []}, "classes"),
         ({"classes": [""]}, "classes"),
         ({"classes": "cat"}, "classes"),
+        ({"classes": ["cat"], "kind": "segmenter"}, "classes"),
+        ({"concepts": [TREE]}, "concepts"),
+        *[
+            ({"concepts": concepts, "kind": "segmenter"}, "concepts")
+            for concepts in (
+                [],
+                [None],
+                [TREE, None, TREE],
+                ["tree"],
+                [["object", "tree"]],
+                [{"name": "tree"}],
+                [TREE | {"color": "green"}],
+                [TREE | {"category": ""}],
+                [TREE | {"category": "c" * 65}],
+                [TREE | {"name": "n" * 257}],
+                [TREE | {"name": "tr\0ee"}],
+            )
+        ],
         ({"lr": 1}, "lr"),
     ],
 )
@@ -104,7 +136,7 @@ json = st.recursive(
 )
 
 
-@given(field=st.sampled_from(["name", "kind", "source", "weights", "input", "classes"]), value=json)
+@given(field=st.sampled_from(["name", "kind", "source", "weights", "input", "classes", "concepts"]), value=json)
 def test_any_json_is_taken_or_refused(field: str, value: Any) -> None:
     try:
         loaded = ModelRequestSchema().load(MODEL | {field: value})

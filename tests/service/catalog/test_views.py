@@ -44,6 +44,8 @@ def merge(session: Session, job: Job) -> None:
     params = dict(job.params)
     if params.pop("what") == "model":
         classes = params.pop("classes") or ["beach", "forest"]
+        concepts = params.pop("concepts")
+        params["concepts"] = concepts and [concept and list(concept.values()) for concept in concepts]
         found = {"input": INPUT | params.pop("input"), "digest": DIGEST, "forward_seconds": 0.5, "classes": classes}
         queries.write_model(session, job.team_id, **params, **found, layers=[Shape("features.0", 8, 32, 32)])
     else:
@@ -113,8 +115,7 @@ def test_a_registered_model_is_there_with_its_layers(client: FlaskClient, workin
     assert reply.headers["Location"] == "/v1/models/vgg"
     assert reply.json["created_at"].endswith("+00:00")
     assert seen == [
-        MODEL
-        | {"what": "model", "kind": "classifier", "input": {"resize": 32}, "classes": None, "weights": {"seed": 1}}
+        MODEL | {"what": "model", "kind": "classifier", "input": {"resize": 32}, "classes": None, "concepts": None}
     ]
     shown = client.get("/v1/models/vgg").json
     shown.pop("created_at")
@@ -124,6 +125,7 @@ def test_a_registered_model_is_there_with_its_layers(client: FlaskClient, workin
         "digest": DIGEST,
         "layers": 1,
         "classes": 2,
+        "concepts": None,
         "links": {
             "self": "/v1/models/vgg",
             "layers": "/v1/models/vgg/layers",
@@ -134,6 +136,22 @@ def test_a_registered_model_is_there_with_its_layers(client: FlaskClient, workin
     layer = {"name": "features.0", "position": 0, "units": 8, "height": 32, "width": 32}
     assert client.get("/v1/models/vgg/layers").json == {"data": [layer]}
     assert client.get("/v1/classes?model=vgg&q=for").json["data"] == [{"model": "vgg", "index": 1, "name": "forest"}]
+
+
+def test_a_segmenter_is_shown_with_what_its_outputs_stand_for(client: FlaskClient, working: Working) -> None:
+    concepts = [None, {"category": "object", "name": "tree"}, {"category": "part", "name": "tree"}]
+    segmenter = MODEL | {"kind": "segmenter", "concepts": concepts}
+    with working():
+        assert client.post("/v1/models", json=segmenter).json["concepts"] == concepts
+    assert client.get("/v1/models/vgg").json["concepts"] == concepts
+
+
+def test_concepts_at_fault_are_pointed_at(client: FlaskClient) -> None:
+    twice = [{"category": "object", "name": "tree"}] * 2
+    reply = client.post("/v1/models", json=MODEL | {"kind": "segmenter", "concepts": twice})
+    assert (reply.status_code, reply.json["errors"][0]["pointer"]) == (422, "/concepts/1")
+    reply = client.post("/v1/models", json=MODEL | {"concepts": twice})
+    assert (reply.status_code, reply.json["errors"][0]["pointer"]) == (422, "/concepts")
 
 
 def test_a_registered_dataset_is_there_with_its_concepts(client: FlaskClient, working: Working) -> None:

@@ -59,8 +59,8 @@ class Driver:
             self.team_id = make_team(session, "local").id
 
     def queue_model(self, name: str, source: str, **given: Any) -> UUID:
-        wanted = {"name": name, "source": source, "weights": {"seed": 0}, "input": {}, "classes": None, **given}
-        return self._queue_registration("model", wanted)
+        wanted = {"name": name, "kind": "classifier", "source": source, "weights": {"seed": 0}, "input": {}}
+        return self._queue_registration("model", wanted | {"classes": None, "concepts": None} | given)
 
     def queue_dataset(self, name: str, **given: Any) -> UUID:
         wanted = {"name": name, "format": "masks", "location": {"path": name}, "grid": None, **given}

@@ -64,6 +64,7 @@ class Planted:
     kind: str = "classifier"
     input: dict[str, Any] = field(default_factory=dict)
     classes: tuple[str, ...] = ()
+    concepts: tuple[()] = ()
 
     def build(self, size: object, state: object) -> nn.Module:
         return NETWORKS[self.name]()

@@ -25,7 +25,7 @@ class Shared(nn.Module):
 
 def studied(module, size=(12, 20)):
     cpu = torch.device("cpu")
-    return Network(module.eval(), "classifier", InputSpec(crop=size), ["a", "b"], "0" * 64, cpu)
+    return Network(module.eval(), "classifier", InputSpec(crop=size), ["a", "b"], [], "0" * 64, cpu)
 
 
 def test_layers_come_in_the_order_in_which_they_finish():

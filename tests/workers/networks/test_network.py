@@ -1,3 +1,4 @@
+import importlib
 import sys
 
 import pytest
@@ -124,9 +125,9 @@ def test_an_unknown_name_gets_near_ones(squeezenet):
         squeezenet(source="torchvision:squeezenet11")
 
 
-@pytest.mark.parametrize("name", ["fcn_resnet50", "r3d_18", "resnet18_quantized", "raft_large", "", "../x"])
-def test_only_classifiers_are_taken(squeezenet, name):
-    with pointed_at("/source", "no classifier"):
+@pytest.mark.parametrize("name", ["r3d_18", "resnet18_quantized", "raft_large", "ssd300_vgg16", "", "../x"])
+def test_only_classifiers_and_segmenters_are_taken(squeezenet, name):
+    with pointed_at("/source", "no classifier or segmenter"):
         squeezenet(source=f"torchvision:{name}")
 
 
@@ -233,7 +234,7 @@ from pathlib import Path
 from torch import nn
 
 class Tiny:
-    kind, input, classes = "classifier", {"crop": 8}, ["no", "yes"]
+    kind, input, classes, concepts = "classifier", {"crop": 8}, ["no", "yes"], []
     def weights(self): return Path(__file__).with_name("tiny.safetensors")
     def adapt(self, state): return {key.replace("old.", "2."): tensor for key, tensor in state.items()}
     def build(self, size, state):
@@ -273,9 +274,54 @@ def test_shipped_weights_are_part_of_the_digest(plugin, store):
     assert load("plug:tiny", {}, {}, [], store, CPU).digest != before
 
 
-def test_a_network_that_is_no_classifier_is_told(plugin, store, monkeypatch):
-    load("plug:tiny", {}, {}, [], store, CPU)
-    convolution = torch.nn.Conv2d(3, 2, 3)
-    monkeypatch.setattr(sys.modules["plug"].Tiny, "build", lambda *_: convolution)
-    with pointed_at("/source", "no classifier"):
-        load("plug:tiny", {"seed": 0}, {}, [], store, CPU)
+OBJECTS = [("object", "tree"), None, ("object", "sky")]
+
+
+@pytest.fixture
+def convolution(plugin, store, monkeypatch):
+    """Load the other package's network as one of a kind that puts out three maps."""
+
+    def load_as(kind, concepts=(), known=(), is_kind=None):
+        tiny = importlib.import_module("plug").Tiny
+        monkeypatch.setattr(tiny, "build", lambda *_: torch.nn.Conv2d(3, 3, 3))
+        monkeypatch.setattr(tiny, "kind", is_kind)
+        monkeypatch.setattr(tiny, "concepts", known)
+        return load("plug:tiny", {"seed": 0}, {}, [], store, CPU, kind=kind, concepts=concepts)
+
+    return load_as
+
+
+def test_any_source_of_maps_of_logits_is_a_segmenter(convolution):
+    network = convolution("segmenter", OBJECTS)
+    assert (network.kind, network.classes, network.concepts) == ("segmenter", [], OBJECTS)
+    assert network.module(torch.zeros(2, 3, 8, 8)).shape == (2, 3, 6, 6)
+
+
+def test_concepts_are_the_given_else_the_known(convolution):
+    assert convolution("segmenter", known=OBJECTS).concepts == OBJECTS
+    assert convolution("segmenter", OBJECTS[::-1], known=OBJECTS).concepts == OBJECTS[::-1]
+
+
+def test_what_the_outputs_stand_for_is_part_of_the_digest(convolution):
+    given, known = convolution("segmenter", OBJECTS).digest, convolution("segmenter", known=OBJECTS).digest
+    assert given == known != convolution("segmenter", OBJECTS[::-1]).digest
+
+
+@pytest.mark.parametrize("concepts", [[], OBJECTS[:2], [*OBJECTS, None]])
+def test_a_segmenter_has_as_many_concepts_as_outputs(convolution, concepts):
+    with pointed_at("/concepts", 'the network has 3 outputs.*give `concepts`, {"category": ..., "name": ...} or null'):
+        convolution("segmenter", concepts, known=OBJECTS[:2])
+
+
+@pytest.mark.parametrize(("is_kind", "wanted"), [("segmenter", "classifier"), ("classifier", "segmenter")])
+def test_a_network_of_another_kind_is_told(convolution, is_kind, wanted):
+    with pointed_at("/kind", f"plug:tiny is a {is_kind}, no {wanted}"):
+        convolution(wanted, is_kind=is_kind)
+
+
+def test_an_output_of_another_shape_is_told(convolution, plugin, store, monkeypatch):
+    monkeypatch.setattr(importlib.import_module("plug").Tiny, "kind", None)
+    with pointed_at("/source", "no segmenter: its output is not one map of logits a concept"):
+        load("plug:tiny", {}, {}, [], store, CPU, kind="segmenter", concepts=OBJECTS)
+    with pointed_at("/source", "no classifier: its output is not one value a class"):
+        convolution("classifier")
