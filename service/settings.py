@@ -25,6 +25,8 @@ class Settings:
     port: int = 8000
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
+    memory_bytes: int = 2**30
+    """What a worker's pass may hold beside its networks; what goes beyond is brought to the scratch space."""
     threads: int = 0
     """Threads that torch may use in a worker; 0 leaves it to torch."""
     lease_seconds: float = 60.0

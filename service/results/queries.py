@@ -16,13 +16,21 @@ from service.results.tables import LayerDissection, Unit, UnitLabel
 
 
 class LabelResult(NamedTuple):
-    """How well a unit matches a concept."""
+    """How well a unit matches a concept; the columns of `UnitLabel` say what each score is."""
 
     concept_id: int
     rank: int
     iou: float
     intersection: int
     union: int
+    iou_low: float | None = None
+    iou_high: float | None = None
+    average_precision: float | None = None
+    auroc: float | None = None
+    equal_error_threshold: float | None = None
+    balanced_accuracy: float | None = None
+    p_value: float | None = None
+    p_value_corrected: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,6 +42,7 @@ class UnitResult:
     active: int
     peak: float
     labels: Sequence[LabelResult]
+    histogram: dict[str, Any] | None = None
     top_images: Sequence[dict[str, Any]] = field(default_factory=list)
     picture: str | None = None
 
@@ -120,6 +129,7 @@ def _unit_row(unit: UnitResult, cutoff: float) -> dict[str, Any]:
         "concept_id": label.concept_id if label else None,
         "iou": label.iou if label else 0.0,
         "detector": label is not None and label.iou > cutoff,
+        "histogram": unit.histogram,
         "top_images": list(unit.top_images),
         "picture": unit.picture,
     }
@@ -143,7 +153,7 @@ class FoundUnit(NamedTuple):
 
 
 class LabelRow(NamedTuple):
-    """A concept that a unit fits to some degree."""
+    """A concept that a unit fits to some degree, with all scores of the pair."""
 
     category: str
     concept: str
@@ -151,6 +161,14 @@ class LabelRow(NamedTuple):
     iou: float
     intersection: int
     union: int
+    iou_low: float | None
+    iou_high: float | None
+    average_precision: float | None
+    auroc: float | None
+    equal_error_threshold: float | None
+    balanced_accuracy: float | None
+    p_value: float | None
+    p_value_corrected: float | None
 
 
 class ConceptRow(NamedTuple):
@@ -214,9 +232,7 @@ def history_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[F
 def labels_of(session: Session, unit_id: int) -> list[LabelRow]:
     """All stored labels of a unit, best first."""
     statement = (
-        sa.select(
-            Concept.category, Concept.name, UnitLabel.rank, UnitLabel.iou, UnitLabel.intersection, UnitLabel.union
-        )
+        sa.select(Concept.category, Concept.name, *(getattr(UnitLabel, name) for name in LabelRow._fields[2:]))
         .join(Concept, Concept.id == UnitLabel.concept_id)
         .where(UnitLabel.unit_id == unit_id)
         .order_by(UnitLabel.rank)

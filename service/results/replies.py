@@ -25,7 +25,8 @@ def describe_detail(
         **_describe(found),
         "active": unit.active,
         "peak": unit.peak,
-        "labels": [label._asdict() for label in labels],
+        "labels": [_describe_label(label, unit.active) for label in labels],
+        "histogram": _describe_histogram(unit.histogram),
         "top_images": unit.top_images,
         "history": [_describe_past(past) for past in history],
     }
@@ -46,6 +47,16 @@ def _describe(found: FoundUnit) -> dict[str, Any]:
         "label": _label(found),
         "links": _links(found),
     }
+
+
+def _describe_label(label: LabelRow, active: int | None) -> dict[str, Any]:
+    return {**label._asdict(), "activated_share": label.intersection / active if active else None}
+
+
+def _describe_histogram(histogram: dict[str, Any] | None) -> dict[str, Any] | None:
+    if histogram is None:
+        return None
+    return {"edges": histogram["edges"], "shown": histogram["with"], "hidden": histogram["without"]}
 
 
 def _describe_past(past: FoundUnit) -> dict[str, Any]:

@@ -9,6 +9,10 @@ from service.results.search_queries import SORTS
 NAME = validate.Length(1, 256)
 
 
+def _score(description: str) -> fields.Float:
+    return fields.Float(required=True, allow_none=True, metadata={"description": description})
+
+
 class UnitsQuerySchema(PageQuery):
     """Which units are asked for."""
 
@@ -61,6 +65,23 @@ class StoredLabelSchema(MatchSchema):
     rank = fields.Integer(required=True, metadata={"description": "1 for the label"})
     intersection = fields.Integer(required=True, metadata={"description": "grid cells of both unit and concept"})
     union = fields.Integer(required=True, metadata={"description": "grid cells of either"})
+    iou_low = _score("with iou_high the 95 % bootstrap interval over images; of the label alone")
+    iou_high = _score("see iou_low")
+    activated_share = _score("share of the unit's grid cells that carry the concept")
+    average_precision = _score("of the unit's peak as a score for the concept's presence in the image")
+    auroc = _score("of the same")
+    equal_error_threshold = _score("peak above which the concept is said to be there, with equal error rates")
+    balanced_accuracy = _score("of the unit as a classifier of the concept's presence at that threshold")
+    p_value = _score("of the IoU against masks shuffled among images; with the control `permutation`")
+    p_value_corrected = _score("the same, corrected over all units and concepts of the layer")
+
+
+class HistogramSchema(Schema):
+    """Peaks of a unit over the images, split by whether they show its label's concept."""
+
+    edges = fields.List(fields.Float(), required=True, metadata={"description": "of the bins, one more than counts"})
+    shown = fields.List(fields.Integer(), data_key="with", required=True)
+    hidden = fields.List(fields.Integer(), data_key="without", required=True)
 
 
 class TopImageSchema(Schema):
@@ -103,6 +124,7 @@ class UnitDetailSchema(UnitSchema):
     )
     peak = fields.Float(required=True, allow_none=True)
     labels = fields.List(fields.Nested(StoredLabelSchema), required=True)
+    histogram = fields.Nested(HistogramSchema, required=True, allow_none=True)
     top_images = fields.List(fields.Nested(TopImageSchema), required=True)
     history = fields.List(fields.Nested(HistorySchema), required=True)
 

@@ -93,6 +93,8 @@ def extract(maps: Tensor, peaks: Tensor, bounds: Tensor, grid: int, mode: Mode, 
 
 def concatenate(parts: Sequence[Candidates]) -> Candidates:
     """Merge the candidates of several batches of one shard, in their order, unit by unit."""
+    if len(parts) == 1:
+        return parts[0]
     slices = [(part, part.of(unit)) for unit in range(parts[0].units) for part in parts]
     counts = np.sum([np.diff(part.offsets) for part in parts], axis=0)
     return Candidates(

@@ -60,7 +60,8 @@ def batch_maps(maps: Tensor, grid: int, mode: Mode) -> BatchMaps:
     ValueError
         If an activation is infinite or not a number; it names the first such unit.
     """
-    peaks, minima = maps.amax((2, 3)).float(), maps.amin((0, 2, 3)).float()
+    maps = maps.float().contiguous()  # a network may compute in bfloat16, and lay channels last
+    peaks, minima = maps.amax((2, 3)), maps.amin((0, 2, 3))
     finite = peaks.isfinite().all(0) & minima.isfinite()
     if not bool(finite.all()):
         unit = int(finite.int().argmin())
@@ -89,17 +90,37 @@ class LayerCollector:
         self._minima: list[NDArray[np.float32]] = []
         self._tops: list[TopImages] = []
 
+    def read(self, batch: BatchMaps, images: NDArray[np.int64]) -> LayerShard:
+        """Take from the next batch what is kept of it, and change nothing; `images` (B,) are its dataset indices."""
+        return LayerShard(
+            extract(batch.maps, batch.peaks, self._bounds, self._grid, self._mode, self._images),
+            batch.peaks.cpu().numpy(),
+            batch.minima.cpu().numpy(),
+            top_images(batch.maps, batch.peaks, images, self._top),
+        )
+
+    def keep(self, batch: LayerShard) -> None:
+        """Add what was read of the next batch."""
+        self._candidates.append(batch.candidates)
+        self._peaks.append(batch.peaks)
+        self._minima.append(batch.minima)
+        self._tops = [merge_top_images([*self._tops, batch.top], self._top)]
+        self._images += len(batch.peaks)
+
     def add(self, batch: BatchMaps, images: NDArray[np.int64]) -> None:
-        """Take in the next batch; `images` (B,) are its indices in the dataset."""
-        self._candidates.append(extract(batch.maps, batch.peaks, self._bounds, self._grid, self._mode, self._images))
-        self._peaks.append(batch.peaks.cpu().numpy())
-        self._minima.append(batch.minima.cpu().numpy())
-        self._tops.append(top_images(batch.maps, batch.peaks, images, self._top))
-        self._tops = [merge_top_images(self._tops, self._top)]
-        self._images += len(images)
+        """Read the next batch and keep it."""
+        self.keep(self.read(batch, images))
+
+    @property
+    def held_bytes(self) -> int:
+        """Memory that the samples take so far."""
+        return sum(candidates.values.nbytes + candidates.positions.nbytes for candidates in self._candidates)
+
+    def drain(self) -> Candidates:
+        """The samples so far, which are then held no longer."""
+        drained, self._candidates = concatenate(self._candidates), []
+        return drained
 
     def shard(self) -> LayerShard:
-        """All that was taken in so far."""
-        return LayerShard(
-            concatenate(self._candidates), np.concatenate(self._peaks), np.min(self._minima, axis=0), self._tops[0]
-        )
+        """All that was taken in so far, without samples that were drained."""
+        return LayerShard(self.drain(), np.concatenate(self._peaks), np.min(self._minima, axis=0), self._tops[0])

@@ -65,6 +65,21 @@ def concept_totals(table: NDArray[np.uint16], concepts: int) -> NDArray[np.int64
     return totals
 
 
+def image_totals(table: NDArray[np.uint16], images: int, concepts: int) -> NDArray[np.uint32]:
+    """Count the pixels of each concept in each image: (n * G * G, channels) -> (n, C) uint32.
+
+    Raises
+    ------
+    ValueError
+        If a label lies beyond the concepts.
+    """
+    concept_totals(table, concepts)
+    labels = table.reshape(images, -1).astype(np.int64)
+    shifted = labels + (concepts + 1) * np.arange(images)[:, None]
+    counts = np.bincount(shifted.ravel(), minlength=images * (concepts + 1)).reshape(images, -1)
+    return counts[:, 1:].astype(np.uint32)
+
+
 def count(candidates: Candidates, thresholds: NDArray[np.float64], table: NDArray[np.uint16], concepts: int) -> Counts:
     """Count one shard's pixels of every unit, concept and pair of them.
 

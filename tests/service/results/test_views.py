@@ -19,15 +19,35 @@ def job(sessions: Sessions) -> uuid.UUID:
     return plant(sessions, "local")
 
 
+SCORES = {
+    "iou_low": 0.2,
+    "iou_high": 0.3,
+    "average_precision": 0.8,
+    "auroc": 0.9,
+    "equal_error_threshold": 2.5,
+    "balanced_accuracy": 0.85,
+    "p_value": 0.005,
+    "p_value_corrected": 0.02,
+}
+HISTOGRAM = {"edges": [0.0, 1.0, 3.5], "with": [1, 2], "without": [3, 0]}
+
+
 def plant(sessions: Sessions, team_name: str) -> uuid.UUID:
     with sessions.begin() as session:
         team = planted.plant_team(session, team_name)
         tree, glass = concept_ids(session, team, [("object", "tree"), ("material", "glass")])
-        labels = [LabelResult(tree, 1, 0.25, 25, 100), LabelResult(glass, 2, 0.02, 2, 100)]
+        labels = [LabelResult(tree, 1, 0.25, 25, 100, **SCORES), LabelResult(glass, 2, 0.02, 2, 100)]
         top = [{"image": "a.png", "digest": "c" * 64, "peak": 3.5}]
         units = [
             UnitResult(
-                index=0, threshold=1.5, active=7, peak=3.5, labels=labels, top_images=top, picture=planted.PICTURE
+                index=0,
+                threshold=1.5,
+                active=50,
+                peak=3.5,
+                labels=labels,
+                histogram=HISTOGRAM,
+                top_images=top,
+                picture=planted.PICTURE,
             ),
             UnitResult(index=1, threshold=0.0, active=0, peak=0.0, labels=[]),
         ]
@@ -80,12 +100,19 @@ def test_units_of_a_concept_come_with_their_match(client: FlaskClient, detector:
 def test_a_unit_has_all_that_was_found_of_it(client: FlaskClient, job: uuid.UUID, detector: dict[str, Any]) -> None:
     assert client.get(detector["links"]["self"]).json == {
         **detector,
-        "active": 7,
+        "active": 50,
         "peak": 3.5,
         "labels": [
-            {"category": "object", "concept": "tree", "rank": 1, "iou": 0.25, "intersection": 25, "union": 100},
-            {"category": "material", "concept": "glass", "rank": 2, "iou": 0.02, "intersection": 2, "union": 100},
+            {
+                **{"category": "object", "concept": "tree", "rank": 1, "iou": 0.25, "intersection": 25, "union": 100},
+                **{"activated_share": 0.5, **SCORES},
+            },
+            {
+                **{"category": "material", "concept": "glass", "rank": 2, "iou": 0.02, "intersection": 2, "union": 100},
+                **{"activated_share": 0.04, **dict.fromkeys(SCORES)},
+            },
         ],
+        "histogram": HISTOGRAM,
         "top_images": [{"image": "a.png", "digest": "c" * 64, "peak": 3.5}],
         "history": [{"job": str(job), "current": True, "threshold": 1.5, "label": detector["label"]}],
     }

@@ -21,6 +21,7 @@ from service.jobs.queries import retry
 from service.jobs.schemas import JobRequestSchema
 from service.jobs.submission import JobRequest, submit
 from service.jobs.tables import ACTIVE_STATES, Job, Stage
+from service.results.queries import LabelResult
 from service.results.tables import LayerDissection, Unit, UnitLabel
 from service.settings import Settings
 from tests.workers.jobs import planted
@@ -28,6 +29,8 @@ from workers.jobs import subjects
 from workers.jobs.registry import KINDS
 from workers.networks.sources import SOURCES
 from workers.runner.executing import Process, run_next
+
+SCORES = LabelResult._fields[5:]
 
 
 @dataclass
@@ -42,6 +45,8 @@ class Found:
     iou: np.ndarray
     pairs: dict[tuple[int, tuple[str, str]], tuple[int, int, int]]
     """(unit, concept) -> rank, intersection, union."""
+    scores: dict[tuple[int, tuple[str, str]], dict[str, float | None]]
+    histograms: list[dict[str, Any] | None]
     top_images: list[list[tuple[str, float]]]
     pictures: list[str | None]
 
@@ -140,7 +145,7 @@ class Driver:
         units = list(session.scalars(sa.select(Unit).where(Unit.dissection_id == layer.id).order_by(Unit.index)))
         assert [unit.index for unit in units] == list(range(len(units)))
         index_of = {unit.id: unit.index for unit in units}
-        labels = session.scalars(sa.select(UnitLabel).where(UnitLabel.dissection_id == layer.id))
+        labels = list(session.scalars(sa.select(UnitLabel).where(UnitLabel.dissection_id == layer.id)))
         return Found(
             thresholds=np.array([unit.threshold for unit in units]),
             areas=np.array([unit.active for unit in units]),
@@ -152,6 +157,11 @@ class Driver:
                 (index_of[label.unit_id], concepts[label.concept_id]): (label.rank, label.intersection, label.union)
                 for label in labels
             },
+            scores={
+                (index_of[label.unit_id], concepts[label.concept_id]): {name: getattr(label, name) for name in SCORES}
+                for label in labels
+            },
+            histograms=[unit.histogram for unit in units],
             top_images=[[(top["image"], top["peak"]) for top in unit.top_images] for unit in units],
             pictures=[unit.picture for unit in units],
         )
@@ -174,7 +184,8 @@ def one_for_each_thread(function: Callable[..., Any]) -> Callable[..., Any]:
 @pytest.fixture(autouse=True)
 def planted_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SOURCES, "planted", planted.source)
-    monkeypatch.setattr(subjects, "_network", one_for_each_thread(subjects._network.__wrapped__))
+    for load in ("_network", "_untrained"):
+        monkeypatch.setattr(subjects, load, one_for_each_thread(getattr(subjects, load).__wrapped__))
 
 
 @pytest.fixture

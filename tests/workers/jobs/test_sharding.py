@@ -6,16 +6,22 @@ from collections import Counter
 import numpy as np
 import pytest
 import sqlalchemy as sa
+import torch
 
 from service.artifacts.tables import ArtifactOwner
 from service.jobs.tables import Shard
 from service.results.tables import LayerDissection, Unit
 from tests.workers.jobs import worlds
-from workers.jobs.dissection import passing, plan
+from workers.jobs.dissection import forward, passing, plan
 from workers.jobs.dissection.kind import Dissection
+from workers.jobs.dissection.scratch import Part
 
 LAYERS = ["0", "4", "7"]
 IMAGES = 40
+CONTROLS = ["permutation", "rotation", "untrained"]
+BLOCKS = (
+    2 + 4 + 5
+)  # of 5 units of the three layers; the layers themselves are measured and scored, two controls measured
 
 
 @pytest.fixture
@@ -28,7 +34,8 @@ def ready(driver_on_each):
 
 
 def dissect(ready, workers=1):
-    job = ready.dissect("model", "world", LAYERS, workers, grid=12, reuse=False, segmentation=["masks", "colors"])
+    params = {"grid": 12, "segmentation": ["masks", "colors"], "controls": CONTROLS}
+    job = ready.dissect("model", "world", LAYERS, workers, reuse=False, **params)
     return job, ready.found(job)
 
 
@@ -60,7 +67,7 @@ def small_shards(monkeypatch):
 
 def test_shard_sizes_workers_and_repeated_attempts_change_nothing(ready, monkeypatch, caplog):
     job, expected = dissect(ready)
-    assert ready.stages(job) == ["prepare", "collect", "measure"]
+    assert ready.stages(job) == ["prepare", "collect", "measure", "score"]
 
     _, with_three = dissect(ready, workers=3)
     assert_same(expected, with_three)
@@ -76,24 +83,68 @@ def test_shard_sizes_workers_and_repeated_attempts_change_nothing(ready, monkeyp
             .order_by(Shard.stage_position)
         )
         # 29 images after the pilot in sevens; 8, 16 and 24 units in fives
-        assert [count for _, count in counts] == [1, 5, 2 + 4 + 5]
+        assert [count for _, count in counts] == [1, 5, 3 * BLOCKS, BLOCKS]
 
     ready.process.kinds["dissection"] = Flaky()
     job, tried_twice = dissect(ready, workers=3)
     assert_same(expected, tried_twice)
     with ready.sessions() as session:
         attempts = Counter(session.scalars(sa.select(Shard.attempt).where(Shard.job_id == job.id)))
-    assert attempts == {2: 1 + 5 + 11}
+    assert attempts == {2: 1 + 5 + 4 * BLOCKS}
 
 
-def test_other_batches_change_no_more_than_rounding(ready, monkeypatch):
+@pytest.mark.parametrize("cause", ["memory", "running out of it"])
+def test_other_batches_change_no_more_than_rounding(ready, monkeypatch, cause):
     _, expected = dissect(ready)
-    monkeypatch.setattr(passing, "BATCH", 3)
+    if cause == "memory":
+        monkeypatch.setattr(forward, "largest_batch", lambda network, memory: 3)
+    else:
+        monkeypatch.setattr(forward, "as_input", no_more_than(3))
     _, found = dissect(ready)
     for layer in LAYERS:
         np.testing.assert_allclose(found[layer].thresholds, expected[layer].thresholds, rtol=1e-5, atol=1e-7)
         assert found[layer].labels == expected[layer].labels
         np.testing.assert_allclose(found[layer].iou, expected[layer].iou, rtol=0, atol=1e-3)
+        for pair in found[layer].scores.keys() & expected[layer].scores.keys():
+            ours, theirs = found[layer].scores[pair], expected[layer].scores[pair]
+            assert ours["auroc"] == pytest.approx(theirs["auroc"], abs=0.01)
+            assert ours["iou_low"] == pytest.approx(theirs["iou_low"], abs=0.01)
+
+
+def no_more_than(images):
+    """A device that has no memory for larger batches."""
+
+    def give(pixels, device, precision):
+        if len(pixels) > images:
+            raise torch.OutOfMemoryError("out of memory")
+        return pixels.to(device)
+
+    return give
+
+
+def test_a_device_without_memory_for_one_image_is_told(ready, monkeypatch):
+    monkeypatch.setattr(forward, "as_input", no_more_than(0))
+    problem = ready.failure(ready.queue_dissection("model", "world", LAYERS, grid=12))
+    assert "not suffice for a single image" in problem["detail"]
+
+
+def test_what_does_not_fit_the_memory_goes_to_the_scratch_space_and_changes_nothing(ready, monkeypatch):
+    _, expected = dissect(ready)
+    batch = forward.largest_batch
+    monkeypatch.setattr(forward, "largest_batch", lambda network, memory: batch(network, 2**30))
+    ready.process = dataclasses.replace(
+        ready.process, settings=dataclasses.replace(ready.process.settings, memory_bytes=0)
+    )
+    small_shards(monkeypatch)
+    spilled: Counter[str] = Counter()
+    write = Part.write_candidates
+    monkeypatch.setattr(
+        Part, "write_candidates", lambda self, *found: (spilled.update([self.directory.name]), write(self, *found))[1]
+    )
+    monkeypatch.setattr(plan, "IMAGES_IN_SHARD", 29)  # two batches in the one shard of `collect`
+    _, found = dissect(ready)
+    assert_same(expected, found)
+    assert spilled["collect-0-1"] == 2 * 3 * len(LAYERS)
 
 
 def test_bounds_that_prove_too_high_cost_another_pass_and_change_nothing(ready, monkeypatch):
@@ -108,7 +159,7 @@ def test_bounds_that_prove_too_high_cost_another_pass_and_change_nothing(ready, 
 
     monkeypatch.setattr(passing, "pilot_bounds", too_high)
     job, found = dissect(ready, workers=3)
-    assert ready.stages(job) == ["prepare", "collect", "measure", "recollect", "measure"]
+    assert ready.stages(job) == ["prepare", "collect", "measure", "recollect", "measure", "score"]
     assert_same(expected, found)
 
 
@@ -128,13 +179,12 @@ def test_a_failed_job_leaves_no_rows_and_a_retry_goes_on_where_it_stopped(ready,
     before = ready.count(Unit)
     with monkeypatch.context() as patched:
         patched.setattr(passing.Pass, "collect", lambda self: 1 / 0)
-        job_id = ready.queue_dissection(
-            "model", "world", LAYERS, grid=12, reuse=False, segmentation=["masks", "colors"]
-        )
+        params = {"grid": 12, "segmentation": ["masks", "colors"], "controls": CONTROLS}
+        job_id = ready.queue_dissection("model", "world", LAYERS, reuse=False, **params)
         problem = ready.failure(job_id)
     assert problem["type"] == "/problems/shard-failed"
     assert ready.count(Unit) == before
     ready.retry(job_id)
     job = ready.done(job_id)
-    assert ready.stages(job) == ["prepare", "collect", "measure"]
+    assert ready.stages(job) == ["prepare", "collect", "measure", "score"]
     assert_same(expected, ready.found(job))

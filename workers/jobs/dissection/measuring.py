@@ -2,11 +2,9 @@
 
 import io
 import json
-from collections.abc import Sequence
 from functools import reduce
 from operator import add
-from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,44 +15,14 @@ from workers.analysis.labels import alive
 from workers.analysis.pictures import masked_image, strip, unit_mask
 from workers.analysis.thresholds import safe_bounds, thresholds
 from workers.analysis.top_images import TopImages, merge_top_images
+from workers.jobs.dissection.blocks import Block, candidates_of
 from workers.jobs.dissection.scratch import Part
+from workers.jobs.dissection.views import views_of
 from workers.jobs.kind import ShardContext
 from workers.jobs.subjects import open_subject
 
 SHOWN_HEIGHT = 112
 JPEG_QUALITY = 88
-
-
-class Block(NamedTuple):
-    """Figures of some units of a layer, one row a unit."""
-
-    units: NDArray[np.int64]
-    thresholds: NDArray[np.float64]
-    peaks: NDArray[np.float32]
-    alive: NDArray[np.bool_]
-    areas: NDArray[np.int64]
-    intersections: NDArray[np.int64]
-
-    def save(self, file: Path) -> None:
-        """Write the block as an .npz file."""
-        np.savez(file, **self._asdict())
-
-    def take(self, rows: NDArray[Any]) -> "Block":
-        """Some of the rows, by mask or by index."""
-        return Block(**{name: column[rows] for name, column in self._asdict().items()})
-
-    @classmethod
-    def join(cls, blocks: Sequence["Block"]) -> "Block":
-        """The rows of several blocks, by unit."""
-        columns = {name: np.concatenate([getattr(block, name) for block in blocks]) for name in cls._fields}
-        joined = cls(**columns)
-        return joined.take(np.argsort(joined.units))
-
-    @classmethod
-    def load(cls, file: Path) -> "Block":
-        """Read a block that `save` wrote."""
-        with np.load(file, allow_pickle=False) as arrays:
-            return cls(**{name: arrays[name] for name in cls._fields})
 
 
 class Measuring:
@@ -63,32 +31,31 @@ class Measuring:
     def __init__(self, context: ShardContext) -> None:
         self.context, self.params = context, context.job.params
         payload = context.payload
-        self.layer, self.units = payload["layer"], payload["units"]
+        self.position, self.units = payload["view"], payload["units"]
         self.parts = [Part(context.scratch / part) for part in payload["parts"]]
         self.again = "recollected" in payload
-        samples = payload["recollected"] if self.again else payload["parts"]
-        first, last = payload["start"], payload["start"] + len(self.units)
-        self.candidates = [Part(context.scratch / part).candidates(self.layer, first, last) for part in samples]
+        self.candidates = candidates_of(context)
         self.subject = open_subject(context)
         self.concepts = self.subject.segmentation.concepts
         self.name = f"{context.stage}-{context.index}-{context.attempt}-{'again' if self.again else 'first'}"
 
     def run(self) -> dict[str, Any]:
         """Measure what can be measured and say which units need collecting again."""
-        minima = np.min([part.minima(self.layer)[self.units] for part in self.parts], axis=0)
-        maxima = np.max([part.peaks(self.layer)[:, self.units].max(axis=0) for part in self.parts], axis=0)
+        minima = np.min([part.minima(self.position)[self.units] for part in self.parts], axis=0)
+        maxima = np.max([part.peaks(self.position)[:, self.units].max(axis=0) for part in self.parts], axis=0)
         levels, known = self._thresholds(minima)
         counts = self._count(levels)
         living = alive(levels, minima, maxima)
         block = Block(np.array(self.units), levels, maxima, living, counts.areas, counts.intersections)
         block.take(known).save(self.context.scratch / f"{self.name}.npz")
-        self._show(block, known)
+        if views_of(self.params)[self.position].control is None:
+            self._show(block, known)
         unknown = [unit for unit, is_known in zip(self.units, known, strict=True) if not is_known]
         return {"block": self.name, "unknown": unknown}
 
     def _thresholds(self, minima: NDArray[np.float32]) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
-        bounds = safe_bounds(minima) if self.again else self.parts[0].bounds(self.layer)[self.units]
-        images = sum(len(part.peaks(self.layer)) for part in self.parts)
+        bounds = safe_bounds(minima) if self.again else self.parts[0].bounds(self.position)[self.units]
+        images = sum(len(part.peaks(self.position)) for part in self.parts)
         samples = images * self.params["grid"] ** 2
         return thresholds(self.candidates, bounds, minima, samples, self.params["quantile"])
 
@@ -101,7 +68,7 @@ class Measuring:
 
     def _show(self, block: Block, known: NDArray[np.bool_]) -> None:
         """Store the pictures of the measured units and what is in them."""
-        tops = [part.top(self.layer, self.units) for part in self.parts]
+        tops = [part.top(self.position, self.units) for part in self.parts]
         top = merge_top_images(tops, self.params["top_images"])
         shown: dict[int, NDArray[np.uint8]] = {}
         rows = {}

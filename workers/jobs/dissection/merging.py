@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,12 +11,13 @@ from sqlalchemy.orm import Session
 
 from service.artifacts.queries import record_artifacts
 from service.catalog.queries import concept_ids, layer_ids
-from service.results.queries import LabelResult, LayerResult, UnitResult, write_dissection
-from workers.analysis.intersections import Counts, iou
-from workers.analysis.labels import Chart, best_concepts, chart, detectors, notable_pairs
-from workers.jobs.dissection.measuring import Block
-from workers.jobs.dissection.plan import parts_of
+from service.results.queries import LayerResult, UnitResult, write_dissection
+from workers.jobs.dissection.blocks import Block
+from workers.jobs.dissection.found import Found
+from workers.jobs.dissection.layer_scores import LayerScores
+from workers.jobs.dissection.plan import blocks_of, parts_of
 from workers.jobs.dissection.scratch import Part
+from workers.jobs.dissection.views import PERMUTATION, views_of
 from workers.jobs.kind import FinishedStage, ShardContext
 
 NPY_TYPE = "application/x-npy"
@@ -32,7 +33,7 @@ class Merging:
         self.concepts: list[tuple[str, str]] = [(category, name) for category, name in prepared["concepts"]]
         self.images: int = prepared["selected"]
         parts = [Part(context.scratch / part) for part in parts_of(finished)]
-        self.totals: NDArray[np.int64] = np.sum([part.totals for part in parts], axis=0)
+        self.totals: NDArray[np.int64] = np.sum([part.totals.sum(axis=0, dtype=np.int64) for part in parts], axis=0)
         self.artifacts: list[tuple[str, int, str]] = []
 
     def write(self, session: Session) -> dict[str, Any]:
@@ -45,55 +46,65 @@ class Merging:
         for position, name in enumerate(job.params["layers"]):
             result, summary = self._layer(position, layers[name], ids)
             results.append(result)
-            summaries.append({"layer": name, **summary})
+            summaries.append({"layer": name, **summary, "controls": self._second_views(name) | summary["controls"]})
         record_artifacts(session, job.team_id, self.artifacts)
         write_dissection(session, job, results)
         concepts = [{"category": category, "name": name} for category, name in self.concepts]
         return {"images": self.images, "grid": job.params["grid"], "concepts": concepts, "layers": summaries}
 
     def _layer(self, position: int, layer_id: int, ids: Sequence[int]) -> tuple[LayerResult, dict[str, Any]]:
-        block, rows = self._gather(position)
-        counts = Counts(block.areas, self.totals, block.intersections)
-        scores = iou(counts)
-        labels = best_concepts(scores, block.alive)
-        detects = detectors(scores, labels, self.context.job.params["cutoff"])
-        matrix = self._store_matrix(scores)
+        job = self.context.job
+        found = Found(self._block(position), self.totals, job.params["cutoff"], self.concepts)
+        scores = self._scores(position)
+        matrix = self._store_matrix(found.iou)
         result = LayerResult(
             layer_id=layer_id,
-            grid=self.context.job.params["grid"],
-            samples=self.images * self.context.job.params["grid"] ** 2,
+            grid=job.params["grid"],
+            samples=self.images * job.params["grid"] ** 2,
             iou_artifact=matrix,
-            units=self._units(block, counts, scores, rows, ids),
+            units=self._units(found, scores, self._shown(position), ids),
         )
-        return result, _summarize(block, chart(labels, detects, self.concepts), scores, matrix)
+        chance = scores.permutation(found.best, job.params["cutoff"])
+        controls = {} if chance is None else {PERMUTATION: chance}
+        return result, found.summary() | {"iou_artifact": matrix, "controls": controls}
 
-    def _gather(self, position: int) -> tuple[Block, dict[int, dict[str, Any]]]:
-        """All of a layer's units in order, from the blocks that measured them."""
-        names = [
-            result["block"]
-            for stage in self.finished
-            if stage.name == "measure"
-            for payload, result in zip(stage.payloads, stage.results, strict=True)
-            if payload["layer"] == position
-        ]
+    def _second_views(self, layer: str) -> dict[str, Any]:
+        """The figures of a layer's views under the controls that saw the images anew."""
+        cutoff = self.context.job.params["cutoff"]
+        return {
+            view.control: Found(self._block(position), self.totals, cutoff, self.concepts).summary()
+            for position, view in enumerate(views_of(self.context.job.params))
+            if view.layer == layer and view.control is not None
+        }
+
+    def _block(self, position: int) -> Block:
+        """All units of a view, in order."""
+        names = blocks_of(self.finished, position)
+        return Block.join([Block.load(self.context.scratch / f"{name}.npz") for name in names])
+
+    def _shown(self, position: int) -> dict[int, dict[str, Any]]:
+        """Pictures and top images of a layer's units, from the shards that measured them."""
         rows: dict[int, dict[str, Any]] = {}
-        for name in names:
+        for name in blocks_of(self.finished, position):
             texts = json.loads((self.context.scratch / f"{name}.json").read_text())
             rows |= {int(unit): row for unit, row in texts.items()}
-        return Block.join([Block.load(self.context.scratch / f"{name}.npz") for name in names]), rows
+        return rows
+
+    def _scores(self, position: int) -> LayerScores:
+        stage = self.finished[-1]
+        of = zip(stage.payloads, stage.results, strict=True)
+        return LayerScores(
+            self.context.scratch, [result["scores"] for payload, result in of if payload["view"] == position]
+        )
 
     def _units(
-        self,
-        block: Block,
-        counts: Counts,
-        scores: NDArray[np.float64],
-        rows: dict[int, dict[str, Any]],
-        ids: Sequence[int],
+        self, found: Found, scores: LayerScores, shown: Mapping[int, dict[str, Any]], ids: Sequence[int]
     ) -> list[UnitResult]:
-        labels = _labels(counts, scores, block.alive, ids)
+        labels = found.labels_of(ids, scores)
+        block = found.block
         units = []
         for place, unit in enumerate(block.units.tolist()):
-            picture = rows[unit]["picture"]
+            picture = shown[unit]["picture"]
             if picture:
                 self.artifacts.append((picture["digest"], picture["size"], JPEG_TYPE))
             units.append(
@@ -103,7 +114,8 @@ class Merging:
                     active=int(block.areas[place]),
                     peak=float(block.peaks[place]),
                     labels=labels[place],
-                    top_images=rows[unit]["top_images"],
+                    histogram=scores.histograms.get(unit),
+                    top_images=shown[unit]["top_images"],
                     picture=picture["digest"] if picture else None,
                 )
             )
@@ -115,39 +127,3 @@ class Merging:
         digest = self.context.store.put(buffer.getvalue())
         self.artifacts.append((digest, len(buffer.getvalue()), NPY_TYPE))
         return digest
-
-
-def _labels(
-    counts: Counts, scores: NDArray[np.float64], living: NDArray[np.bool_], ids: Sequence[int]
-) -> list[list[LabelResult]]:
-    """The rows of each unit, best first; of equals the lower concept index first."""
-    pairs: list[list[int]] = [[] for _ in scores]
-    for unit, concept in zip(*(side.tolist() for side in notable_pairs(scores, living)), strict=True):
-        pairs[unit].append(concept)
-    union = counts.areas[:, None] + counts.totals - counts.intersections
-    return [
-        [
-            LabelResult(
-                ids[concept],
-                rank,
-                float(scores[unit, concept]),
-                int(counts.intersections[unit, concept]),
-                int(union[unit, concept]),
-            )
-            for rank, concept in enumerate(sorted(concepts, key=lambda c: (-scores[unit, c], c)), start=1)
-        ]
-        for unit, concepts in enumerate(pairs)
-    ]
-
-
-def _summarize(block: Block, found: Chart, scores: NDArray[np.float64], matrix: str) -> dict[str, Any]:
-    best = np.where(block.alive, scores.max(axis=1, initial=0), 0)
-    return {
-        "units": len(block.units),
-        "dead_units": int((~block.alive).sum()),
-        "detectors": sum(bar.units for bar in found.bars),
-        "mean_best_iou": float(best.mean()),
-        "distinct": found.distinct,
-        "chart": [{"category": bar.category, "concept": bar.concept, "units": bar.units} for bar in found.bars],
-        "iou_artifact": matrix,
-    }

@@ -5,6 +5,7 @@ from math import ceil
 from typing import Any
 
 from service.jobs.estimates import IMAGES_IN_SHARD, PILOT_IMAGES, UNITS_IN_SHARD
+from workers.jobs.dissection.views import View
 from workers.jobs.kind import FinishedStage, ShardPlan, StagePlan
 
 
@@ -25,16 +26,18 @@ def split_images(selected: Sequence[int]) -> list[list[int]]:
     return [pilot, *(rest[first::shards] for first in range(shards))]
 
 
-def next_stage(finished: Sequence[FinishedStage]) -> StagePlan | None:
-    """The stage after the finished ones; None when all is measured."""
+def next_stage(finished: Sequence[FinishedStage], views: Sequence[View]) -> StagePlan | None:
+    """The stage after the finished ones; None when all is measured and scored."""
     last = finished[-1]
     if last.name == "prepare":
-        return plan_collect(last.results[0]) or plan_measure(finished)
+        return plan_collect(last.results[0]) or plan_measure(finished, views)
     if last.name == "collect":
-        return plan_measure(finished)
+        return plan_measure(finished, views)
     if last.name == "recollect":
         return plan_second_measure(finished)
-    return plan_recollect(finished)
+    if last.name == "measure":
+        return plan_recollect(finished) or plan_score(finished, views)
+    return None
 
 
 def plan_collect(prepared: dict[str, Any]) -> StagePlan | None:
@@ -52,13 +55,14 @@ def parts_of(finished: Sequence[FinishedStage]) -> list[str]:
     return [result["part"] for stage in finished if stage.name in ("prepare", "collect") for result in stage.results]
 
 
-def plan_measure(finished: Sequence[FinishedStage]) -> StagePlan:
-    """A shard for each block of units of each layer."""
-    parts, layers = parts_of(finished), finished[0].results[0]["layers"]
+def plan_measure(finished: Sequence[FinishedStage], views: Sequence[View]) -> StagePlan:
+    """A shard for each block of units of each view."""
+    parts = parts_of(finished)
+    units = {name: units for name, units, _, _ in finished[0].results[0]["layers"]}
     plans = [
-        ShardPlan({"layer": layer, "units": block, "start": block[0], "parts": parts}, len(block))
-        for layer, (_, units, _, _) in enumerate(layers)
-        for block in blocks(range(units))
+        ShardPlan({"view": position, "units": block, "start": block[0], "parts": parts}, len(block))
+        for position, view in enumerate(views)
+        for block in blocks(range(units[view.layer]))
     ]
     return StagePlan("measure", "units", plans)
 
@@ -69,11 +73,11 @@ def blocks(units: Sequence[int]) -> list[list[int]]:
 
 
 def unmeasured(finished: Sequence[FinishedStage]) -> dict[int, list[int]]:
-    """Units, by layer, whose pilot's bound proved too high."""
+    """Units, by view, whose pilot's bound proved too high."""
     units: dict[int, list[int]] = {}
     for payload, result in zip(finished[-1].payloads, finished[-1].results, strict=True):
-        units.setdefault(payload["layer"], []).extend(result["unknown"])
-    return {layer: found for layer, found in units.items() if found}
+        units.setdefault(payload["view"], []).extend(result["unknown"])
+    return {view: found for view, found in units.items() if found}
 
 
 def plan_recollect(finished: Sequence[FinishedStage]) -> StagePlan | None:
@@ -82,7 +86,7 @@ def plan_recollect(finished: Sequence[FinishedStage]) -> StagePlan | None:
     if not units:
         return None
     parts = parts_of(finished)
-    wanted = [[layer, found] for layer, found in units.items()]
+    wanted = [[view, found] for view, found in units.items()]
     images = split_images(range(finished[0].results[0]["selected"]))
     plans = [
         ShardPlan({"shard": number, "units": wanted, "parts": parts}, len(shard)) for number, shard in enumerate(images)
@@ -95,10 +99,33 @@ def plan_second_measure(finished: Sequence[FinishedStage]) -> StagePlan:
     parts, again = parts_of(finished), [result["part"] for result in finished[-1].results]
     plans = [
         ShardPlan(
-            {"layer": layer, "units": block, "start": number * UNITS_IN_SHARD, "parts": parts, "recollected": again},
+            {"view": view, "units": block, "start": number * UNITS_IN_SHARD, "parts": parts, "recollected": again},
             len(block),
         )
-        for layer, units in finished[-1].payloads[0]["units"]
+        for view, units in finished[-1].payloads[0]["units"]
         for number, block in enumerate(blocks(units))
     ]
     return StagePlan("measure", "units", plans)
+
+
+def blocks_of(finished: Sequence[FinishedStage], view: int) -> list[str]:
+    """The names of the blocks that hold a view's measured units."""
+    return [
+        result["block"]
+        for stage in finished
+        if stage.name == "measure"
+        for payload, result in zip(stage.payloads, stage.results, strict=True)
+        if payload["view"] == view
+    ]
+
+
+def plan_score(finished: Sequence[FinishedStage], views: Sequence[View]) -> StagePlan:
+    """A shard for each block of units that were measured of the layers themselves."""
+    plans = [
+        ShardPlan({**payload, "block": result["block"], "blocks": blocks_of(finished, payload["view"])}, known)
+        for stage in finished
+        if stage.name == "measure"
+        for payload, result in zip(stage.payloads, stage.results, strict=True)
+        if views[payload["view"]].control is None and (known := len(payload["units"]) - len(result["unknown"]))
+    ]
+    return StagePlan("score", "units", plans)
