@@ -1,6 +1,7 @@
-"""Which labels a job asks for: the dataset's masks, colours, or both."""
+"""Which labels a job asks for: the dataset's masks, those of segmenters, colours, and halves of objects."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,69 +9,58 @@ from PIL import Image
 
 from service.errors import Invalid
 from workers.networks.inputs import Geometry
-from workers.probes.colors import COLORS, color_map
-from workers.probes.layout import Concept
+from workers.probes.halves import Halved
+from workers.probes.labellers import Colors, Labeller, Masks, Segmented
+from workers.probes.layout import MAX_CONCEPTS
 from workers.probes.probe import Probe
+from workers.probes.segmenters import Segmenter
 
-KINDS = ("masks", "colors")
-COLOR = "color"
+NO_SEGMENTERS: Mapping[str, Segmenter] = MappingProxyType({})
 
 
 class Segmentation:
-    """The concepts and label channels of the chosen kinds: masks first, then colours; each concept occurs once."""
+    """The concepts and label channels of the chosen kinds, in their order; what several of them name is one concept."""
 
-    def __init__(self, probe: Probe, kinds: Sequence[str]) -> None:
-        """Raise Invalid where the dataset cannot serve a kind."""
-        _check(probe, kinds)
-        self._probe = probe
-        self._masks, self._colors = "masks" in kinds, "colors" in kinds
-        self.concepts = list(probe.concepts) if self._masks else []
-        self._first_color = 1 + len(self.concepts)
-        if self._colors:
-            self.concepts += [Concept(COLOR, name) for name in COLORS]
+    def __init__(
+        self,
+        probe: Probe,
+        kinds: Sequence[str],
+        segmenters: Mapping[str, Segmenter] = NO_SEGMENTERS,
+        halves: bool = False,
+    ) -> None:
+        """Take the kinds `masks`, `colors` and names of the segmenters; raise Invalid where one cannot be served."""
+        labellers = [_labeller(probe, kind, segmenters) for kind in kinds]
+        self._labellers = [Halved(labeller) for labeller in labellers] if halves else labellers
+        self.concepts = list(dict.fromkeys(concept for labeller in self._labellers for concept in labeller.concepts))
+        label = {concept: number for number, concept in enumerate(self.concepts, start=1)}
+        assert len(label) <= MAX_CONCEPTS
+        self._tables = [
+            np.array([0, *(label[concept] for concept in labeller.concepts)], np.uint16) for labeller in self._labellers
+        ]
 
     @property
     def channels(self) -> list[str]:
         """The category that each channel of the labels shows."""
-        return (self._probe.channels if self._masks else []) + [COLOR] * self._colors
+        return [category for labeller in self._labellers for category in labeller.channels]
 
     def labels(self, index: int, image: Image.Image, geometry: Geometry, grid: int) -> NDArray[np.uint16]:
-        """Label the cells of a grid over the network's input.
-
-        Parameters
-        ----------
-        index
-            Position in the probe's images.
-        image
-            That image, as `Probe.image` gives it.
-        geometry
-            Where the network's input lies in the image.
-        grid
-            Number of cells along each side of the input.
-
-        Returns
-        -------
-        NDArray[np.uint16]
-            Shape (channels, grid, grid): 1 + position in `concepts`, 0 where there is none.
-        """
-        size = (image.height, image.width)
-        channels = [self._probe.labels(index, size, geometry, grid)] if self._masks else []
-        if self._colors:
-            channels.append(self._color_labels(image, geometry, grid)[None])
-        return np.concatenate(channels)
-
-    def _color_labels(self, image: Image.Image, geometry: Geometry, grid: int) -> NDArray[np.uint16]:
-        cells = geometry.apply(image).resize((grid, grid), Image.Resampling.BOX)
-        rows, columns = geometry.sample_positions((image.height, image.width), grid)
-        inside = (rows >= 0)[:, None] & (columns >= 0)  # (G, G)
-        return np.where(inside, color_map(np.asarray(cells)) + np.uint16(self._first_color), np.uint16(0))
+        """Label as `Labeller.labels` says; two channels may show the same concept, also at the same cell."""
+        return np.concatenate(
+            [
+                table[labeller.labels(index, image, geometry, grid)]
+                for labeller, table in zip(self._labellers, self._tables, strict=True)
+            ]
+        )
 
 
-def _check(probe: Probe, kinds: Sequence[str]) -> None:
-    unknown = [kind for kind in kinds if kind not in KINDS]
-    if unknown or not kinds:
-        raise Invalid(f"there is no segmentation {unknown}; choose of {', '.join(KINDS)}", "/segmentation")
-    if "masks" in kinds and not probe.channels:
-        raise Invalid("the dataset has no masks; ask for 'colors', or register one with masks", "/segmentation")
-    if set(KINDS) <= set(kinds) and any(concept.category == COLOR for concept in probe.concepts):
-        raise Invalid("the dataset's masks name colours themselves; ask for 'masks' or 'colors' alone", "/segmentation")
+def _labeller(probe: Probe, kind: str, segmenters: Mapping[str, Segmenter]) -> Labeller:
+    if kind == "masks":
+        if not probe.channels:
+            raise Invalid("the dataset has no masks; ask for 'colors', or register one with masks", "/segmentation")
+        return Masks(probe)
+    if kind == "colors":
+        return Colors()
+    if kind not in segmenters:
+        choice = ", ".join(["masks", "colors", *segmenters])
+        raise Invalid(f"there is no segmentation {kind!r}; choose of {choice}", "/segmentation")
+    return Segmented(probe, segmenters[kind])

@@ -5,6 +5,7 @@ import pytest
 from PIL import Image, ImageCms
 
 from service.errors import Invalid
+from tests.workers.probes.test_halves import flood
 from workers.networks.inputs import InputSpec
 from workers.probes.colors import COLORS, PROTOTYPES, color_map
 from workers.probes.layout import Concept
@@ -13,13 +14,13 @@ from workers.probes.segmentation import Segmentation
 Tree = dict[str, bytes | str]
 
 
-def test_masks_come_first_and_each_concept_once(desk, tree: Tree) -> None:
+def test_kinds_come_in_their_order(desk, tree: Tree) -> None:
     probe = desk.open(desk.write(tree))
-    for kinds in (["masks", "colors"], ["colors", "masks"]):
-        segmentation = Segmentation(probe, kinds)
-        assert segmentation.channels == ["object", "part", "color"]
-        assert segmentation.concepts == [*probe.concepts, *(Concept("color", name) for name in COLORS)]
-        assert len(set(segmentation.concepts)) == len(segmentation.concepts)
+    colors = [Concept("color", name) for name in COLORS]
+    segmentation = Segmentation(probe, ["masks", "colors"])
+    assert segmentation.channels == ["object", "part", "color"]
+    assert segmentation.concepts == [*probe.concepts, *colors]
+    assert Segmentation(probe, ["colors", "masks"]).concepts == [*colors, *probe.concepts]
     assert Segmentation(probe, ["masks"]).concepts == probe.concepts
 
 
@@ -56,7 +57,7 @@ def test_no_colour_lies_outside_of_the_image(desk, png) -> None:
         ("folder", ["masks"], "no masks; ask for 'colors'"),
         ("folder", ["colors", "masks"], "no masks"),
         ("folder", ["textures"], "choose of masks, colors"),
-        ("folder", [], "choose of"),
+        ("folder", ["model:voc"], "no segmentation 'model:voc'"),
     ],
 )
 def test_what_a_dataset_cannot_serve_is_refused(desk, png, format: str, kinds: list[str], words: str) -> None:
@@ -66,12 +67,51 @@ def test_what_a_dataset_cannot_serve_is_refused(desk, png, format: str, kinds: l
     assert caught.value.errors[0]["pointer"] == "/segmentation"
 
 
-def test_a_dataset_that_names_colours_itself_is_not_named_twice(desk, tree: Tree) -> None:
-    tree["concepts.csv"] = str(tree["concepts.csv"]) + "color,1,red\n"
-    probe = desk.open(desk.write(tree))
-    assert Concept("color", "red") in Segmentation(probe, ["masks"]).concepts
-    with pytest.raises(Invalid, match="alone"):
-        Segmentation(probe, ["masks", "colors"])
+def test_a_colour_that_the_masks_name_is_the_same_concept(desk, tree: Tree, png) -> None:
+    red, white = (255, 0, 0), (255, 255, 255)
+    pixels = np.array([[red, white], [red, white]], np.uint8).repeat(12, 0).repeat(12, 1)
+    tree |= {"images/b.png": png(pixels), "concepts.csv": str(tree["concepts.csv"]) + "color,1,mauve\ncolor,2,red\n"}
+    del tree["images/b.jpg"]
+    tree["masks/color/b.png"] = png(np.array([[1, 1], [2, 2]], np.uint8))
+    segmentation = Segmentation(probe := desk.open(desk.write(tree)), ["masks", "colors"])
+    assert segmentation.concepts == [
+        *probe.concepts,
+        *(Concept("color", name) for name in COLORS if name != "red"),
+    ]
+    labels = segmentation.labels(1, probe.image(1), InputSpec(resize=(24, 24)).geometry, 2)
+    names = [[(segmentation.concepts[label - 1].name) for label in channel.ravel()] for channel in labels[2:]]
+    assert names == [["mauve", "mauve", "red", "red"], ["red", "white", "red", "white"]]
+
+
+def halves_by_hand(objects: np.ndarray, names: dict[int, str], segmentation: Segmentation) -> np.ndarray:
+    """The labels of both channels of halves, from the boxes of connected cells."""
+    expected = np.zeros((2, *objects.shape), int)
+    for thing in flood(objects):
+        name = names[int(objects[next(iter(thing))])]
+        rows, columns = ([cell[axis] for cell in thing] for axis in (0, 1))
+        for row, column in thing:
+            sides = (
+                "top" if row < (min(rows) + max(rows) + 1) // 2 else "bottom",
+                "left" if column < (min(columns) + max(columns) + 1) // 2 else "right",
+            )
+            for channel, side in enumerate(sides):
+                expected[channel, row, column] = 1 + segmentation.concepts.index(Concept("part", f"{name}-{side}"))
+    return expected
+
+
+def test_objects_have_halves_as_the_network_sees_them(desk, tree: Tree) -> None:
+    tree["concepts.csv"] = str(tree["concepts.csv"]) + "part,7,tree-top\n"
+    probe, geometry = desk.open(desk.write(tree)), InputSpec(resize=(32, 32), crop=(20, 28)).geometry
+    segmentation = Segmentation(probe, ["masks", "colors"], halves=True)
+    assert segmentation.channels == ["object", "part", "part", "part", "color"]
+    assert len(set(segmentation.concepts)) == len(segmentation.concepts) == 4 + 7 + len(COLORS)
+    whole = Segmentation(probe, ["masks"])
+    for index, grid in [(0, 10), (0, 23), (1, 10)]:
+        image = probe.image(index)
+        labels = segmentation.labels(index, image, geometry, grid)
+        assert np.array_equal(labels[:2], whole.labels(index, image, geometry, grid))
+        names = {1 + place: concept.name for place, concept in enumerate(probe.concepts)}
+        assert np.array_equal(labels[2:4], halves_by_hand(labels[0], names, segmentation))
 
 
 def test_every_pixel_has_one_of_the_eleven_colours() -> None:
