@@ -1,6 +1,7 @@
 """Unit Atlas from Python: find out what each hidden unit of a vision network does."""
 
 from unitatlas.client import Client
+from unitatlas.comparing import Diff, UnitChange, Verdict
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.jobs import Job
 from unitatlas.types import (
@@ -22,6 +23,7 @@ __all__ = [
     "Client",
     "Concept",
     "Dataset",
+    "Diff",
     "Estimate",
     "Job",
     "JobFailed",
@@ -33,5 +35,7 @@ __all__ = [
     "RankedLabel",
     "ServiceUnreachable",
     "Unit",
+    "UnitChange",
     "UnitDetails",
+    "Verdict",
 ]

@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands import catalog, jobs, local, results
+from unitatlas.commands import catalog, comparing, jobs, local, results
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
@@ -43,3 +43,6 @@ for command in (
     local.export_network,
 ):
     cli.add_command(command)
+
+for command in (comparing.show_diff, comparing.list_changes, comparing.check):
+    jobs.jobs.add_command(command)

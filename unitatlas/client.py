@@ -12,6 +12,7 @@ from uuid import UUID
 
 import httpx
 
+from unitatlas.comparing import Diff, UnitChange
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.jobs import Job
 from unitatlas.transport import PASSING, TRIES, Transport
@@ -142,6 +143,14 @@ class Client:
         """One job."""
         return Job(self._transport, self._transport.get(f"/v1/jobs/{quote(str(id), safe='')}"))
 
+    def diff(self, a: str | UUID, b: str | UUID, *, layer_a: str | None = None, layer_b: str | None = None) -> Diff:
+        """Two dissections side by side; without names the layers of one name in both, or the only ones."""
+        return Diff.from_json(self._transport.get(_diff(a, b), layer_a=layer_a, layer_b=layer_b))
+
+    def changes(self, a: str | UUID, b: str | UUID, **filters: Any) -> Iterator[UnitChange]:
+        """Units whose label is another one in b, furthest first; filters are layer_a, layer_b and change."""
+        return map(UnitChange.from_json, self._transport.pages(f"{_diff(a, b)}/units", **filters))
+
     # what was found
 
     def units(self, **filters: Any) -> Iterator[Unit]:
@@ -204,6 +213,10 @@ class Client:
         with path.open("wb") as file:
             self._transport.download(f"/v1/artifacts/{digest}", file)
         return path
+
+
+def _diff(a: str | UUID, b: str | UUID) -> str:
+    return f"/v1/jobs/{quote(str(a), safe='')}/diff/{quote(str(b), safe='')}"
 
 
 def _sha256(path: Path) -> str:

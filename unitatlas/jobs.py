@@ -1,11 +1,13 @@
 """A job from the client's side: follow it, wait for it, stop it, read what it found."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import httpx
 
+from unitatlas.assertions import read_assertion
+from unitatlas.comparing import Verdict
 from unitatlas.errors import JobFailed
 from unitatlas.transport import Transport
 from unitatlas.types import Unit
@@ -87,6 +89,12 @@ class Job:
         """The figures of a succeeded job."""
         summary: dict[str, Any] = self._transport.get(f"/v1/jobs/{self.id}/summary")
         return summary
+
+    def check(self, assertions: Sequence[str | dict[str, Any]]) -> Verdict:
+        """Whether a succeeded dissection is as asserted, in JSON or in lines as `read_assertion` takes them."""
+        asserted = [read_assertion(given) if isinstance(given, str) else given for given in assertions]
+        body = {"assertions": asserted}
+        return Verdict.from_json(self._transport.request("POST", f"/v1/jobs/{self.id}/assertions", json=body).json())
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What has happened so far, oldest first."""

@@ -8,6 +8,7 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+from unitatlas.comparing import Verdict
 from unitatlas.jobs import Job
 
 console = Console()
@@ -50,6 +51,14 @@ def print_one(answer: Any, columns: Sequence[str], as_json: bool, row: Callable[
         show_json(answer.raw)
     else:
         show_table(columns, [row(answer)])
+
+
+def hold(verdict: Verdict) -> None:
+    """Say of each assertion whether it holds, and end the command with 1 where one falls short."""
+    for judged in verdict.assertions:
+        click.echo(f"{'holds' if judged.passed else 'falls short'}: {judged.detail}", err=True)
+    if not verdict.passed:
+        click.get_current_context().exit(1)
 
 
 def follow(job: Job, quiet: bool = False) -> Job:

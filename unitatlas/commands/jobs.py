@@ -9,14 +9,14 @@ from uuid import UUID
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands.options import JsonObject, as_json, limited
+from unitatlas.commands.options import Assertions, JsonObject, as_json, asserted, limited
 from unitatlas.jobs import Job
-from unitatlas.output import follow, print_one, print_rows, show_json, show_table
+from unitatlas.output import follow, hold, print_one, print_rows, show_json, show_table
 
 
 @click.group()
 def jobs() -> None:
-    """Jobs: submit, follow, cancel, retry."""
+    """Jobs: submit, follow, cancel, retry, compare, check."""
 
 
 def job_row(job: Job) -> Sequence[object]:
@@ -51,6 +51,7 @@ def list_jobs(
 @click.option("--params", default="{}", type=JsonObject(), help="Further parameters, as JSON.")
 @click.option("--estimate", is_flag=True, help="Say what it would cost and start nothing.")
 @click.option("--wait/--no-wait", default=True, show_default=True, help="Show progress until the job is finished.")
+@asserted
 @as_json
 @click.pass_obj
 def dissect(
@@ -61,9 +62,12 @@ def dissect(
     params: dict[str, Any],
     estimate: bool,
     wait: bool,
+    asserted: Assertions,
     as_json: bool,
 ) -> None:
     """Dissect layers of a model: `jobs dissect MODEL DATASET LAYER...`."""
+    if asserted and not wait:
+        raise click.UsageError("--assert needs the job's end; leave out --no-wait")
     body = {"layers": list(layers), **params}
     if estimate:
         show_json(client.estimate("dissection", model, dataset, **body).raw)
@@ -72,6 +76,8 @@ def dissect(
     if wait:
         follow(job, quiet=as_json)
     print_one(job, JOB_COLUMNS, as_json, job_row)
+    if asserted:
+        hold(job.check(asserted))
 
 
 @jobs.command("show")

@@ -1,10 +1,15 @@
 """Options that several commands have, and how their values are read."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import click
+
+from unitatlas.assertions import FORM, read_assertion
+
+Assertions = Sequence[dict[str, Any]]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 limited = click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most rows to show.")
@@ -39,3 +44,39 @@ class JsonObject(click.ParamType[dict[str, Any]]):
         except json.JSONDecodeError as error:
             self.fail(f"not JSON: {error}", param, ctx)
         return read if isinstance(read, dict) else self.fail("a JSON object is needed, as {...}", param, ctx)
+
+
+class Assertion(click.ParamType[dict[str, Any]]):
+    """An assertion as a line of text."""
+
+    name = "assertion"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> dict[str, Any]:
+        """Read the text; refuse what does not read as an assertion."""
+        try:
+            return read_assertion(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+class AssertionsFile(click.ParamType[Assertions]):
+    """A file of assertions as the service takes them."""
+
+    name = "file"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Assertions:
+        """Read the file; refuse one that is no such JSON."""
+        if isinstance(value, list):
+            return value
+        text = EXISTING_FILE.convert(value, param, ctx).read_text()
+        read = JsonObject().convert(text, param, ctx).get("assertions")
+        return read if isinstance(read, list) else self.fail('a list is needed, as {"assertions": [...]}', param, ctx)
+
+
+asserted = click.option(
+    "--assert",
+    "asserted",
+    multiple=True,
+    type=Assertion(),
+    help=f"What shall hold: {FORM}. May be given several times.",
+)
