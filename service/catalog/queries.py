@@ -52,9 +52,10 @@ def find_dataset(session: Session, team_id: uuid.UUID, name: str) -> Dataset | N
     return session.scalar(sa.select(Dataset).where(Dataset.team_id == team_id, Dataset.name == name))
 
 
-def model_names(session: Session, team_id: uuid.UUID) -> list[str]:
-    """The names of the team's models."""
-    return list(session.scalars(sa.select(Model.name).where(Model.team_id == team_id)))
+def model_names(session: Session, team_id: uuid.UUID, kind: str | None = None) -> list[str]:
+    """The names of the team's models, or of those of one kind."""
+    of_kind = sa.true() if kind is None else Model.kind == kind
+    return list(session.scalars(sa.select(Model.name).where(Model.team_id == team_id, of_kind)))
 
 
 def dataset_names(session: Session, team_id: uuid.UUID) -> list[str]:
@@ -132,6 +133,17 @@ def concept_counts(session: Session, datasets: Sequence[Dataset]) -> dict[uuid.U
     for dataset_id, category, count in rows:
         counts[dataset_id][category] = count
     return counts
+
+
+def concepts_of(session: Session, dataset: Dataset) -> list[tuple[str, str]]:
+    """The concepts (category, name) that a dataset's masks may show, in its order."""
+    statement = (
+        sa.select(Concept.category, Concept.name)
+        .join(DatasetConcept, DatasetConcept.concept_id == Concept.id)
+        .where(DatasetConcept.dataset_id == dataset.id)
+        .order_by(DatasetConcept.position)
+    )
+    return list(session.execute(statement).tuples())
 
 
 def write_model(

@@ -12,11 +12,9 @@ from service.catalog import queries as catalog
 from service.catalog.tables import Dataset, Layer, Model
 from service.errors import Invalid
 from service.jobs.estimates import DissectionSize, LayerSize, images_that_fit, scratch_bytes
+from service.jobs.segmentation import CheckedSegmentation, check_segmentation
 from service.jobs.submission import JobRequest
 
-COLOR = "color"
-COLORS = 11
-"""Names that the colour namer gives to pixels."""
 MIN_GRID = 4
 CELL_PIXELS = 4
 """Pixels of the input along one cell of the grid, which makes 56 cells of 224 pixels."""
@@ -38,12 +36,12 @@ def check_dissection(
     model = _find_classifier(session, team_id, wanted["model"])
     dataset = _find_dataset(session, team_id, wanted["dataset"])
     layers = _find_layers(session, model, wanted["params"]["layers"])
-    masks = catalog.concept_counts(session, [dataset])[dataset.id]
-    _check_segmentation(dataset, masks, wanted["params"]["segmentation"])
+    segmentation = check_segmentation(session, team_id, dataset, wanted["params"])
     params = canonical_params(wanted["params"], layers, model.input, dataset)
-    size = _size(params, layers, dataset, masks)
+    size = _size(params, layers, dataset, segmentation)
     _check_scratch(size, available_bytes)
-    return CheckedDissection(_request(team_id, wanted, params, model, dataset), size, model)
+    inputs = {"model": model.digest, "dataset": dataset.manifest, **segmentation.digests}
+    return CheckedDissection(_request(team_id, wanted, params, inputs, model, dataset), size, model)
 
 
 def _find_classifier(session: Session, team_id: uuid.UUID, name: str) -> Model:
@@ -79,14 +77,6 @@ def _find_layers(session: Session, model: Model, names: Sequence[str]) -> list[L
     return [layer for layer in known.values() if layer.name in names]
 
 
-def _check_segmentation(dataset: Dataset, masks: Mapping[str, int], segmentation: Sequence[str]) -> None:
-    if "masks" in segmentation and not masks:
-        raise Invalid(f'the dataset {dataset.name!r} has no masks; ask for "colors" alone', "/segmentation")
-    if COLOR in masks and len(segmentation) > 1:
-        detail = f'the masks of {dataset.name!r} name colors themselves; ask for "masks" or "colors" alone'
-        raise Invalid(detail, "/segmentation")
-
-
 def canonical_params(
     params: Mapping[str, Any], layers: Sequence[Layer], input: Mapping[str, Any], dataset: Dataset
 ) -> dict[str, Any]:
@@ -116,16 +106,14 @@ def input_sides(input: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _size(
-    params: Mapping[str, Any], layers: Sequence[Layer], dataset: Dataset, masks: Mapping[str, int]
+    params: Mapping[str, Any], layers: Sequence[Layer], dataset: Dataset, segmentation: CheckedSegmentation
 ) -> DissectionSize:
-    # each category of masks is a channel of labels, and so are the colors
-    concepts = {"masks": masks, "colors": {COLOR: COLORS}}
-    channels = [count for name in params["segmentation"] for count in concepts[name].values()]
     return DissectionSize(
         images=params["max_images"] or dataset.images,
         grid=params["grid"],
-        label_channels=len(channels),
-        concepts=sum(channels),
+        label_channels=segmentation.channels,
+        concepts=segmentation.concepts,
+        segmenter_seconds=[model.forward_seconds for model in segmentation.segmenters],
         layers=[LayerSize(layer.units, layer.height, layer.width) for layer in layers],
         quantile=params["quantile"],
         top_images=params["top_images"],
@@ -143,14 +131,19 @@ def _check_scratch(size: DissectionSize, available_bytes: int) -> None:
 
 
 def _request(
-    team_id: uuid.UUID, wanted: Mapping[str, Any], params: dict[str, Any], model: Model, dataset: Dataset
+    team_id: uuid.UUID,
+    wanted: Mapping[str, Any],
+    params: dict[str, Any],
+    inputs: dict[str, str],
+    model: Model,
+    dataset: Dataset,
 ) -> JobRequest:
     seconds = wanted["deadline_seconds"]
     return JobRequest(
         team_id=team_id,
         kind=wanted["kind"],
         params=params,
-        inputs={"model": model.digest, "dataset": dataset.manifest},
+        inputs=inputs,
         model_id=model.id,
         dataset_id=dataset.id,
         priority=wanted["priority"],

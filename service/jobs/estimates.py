@@ -36,6 +36,8 @@ class DissectionSize:
     layers: Sequence[LayerSize]
     quantile: float
     top_images: int
+    segmenter_seconds: Sequence[float] = ()
+    """Seconds that an image takes in each segmenter that labels it."""
 
     @property
     def units(self) -> int:
@@ -56,12 +58,13 @@ class Estimate:
 
 
 def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers: int) -> Estimate:
-    """Reckon what a dissection takes when each image takes that many seconds of one worker."""
+    """Reckon what a dissection takes when each image takes that many seconds of one worker, and has no labels yet."""
+    seconds_per_image += sum(size.segmenter_seconds)
     collecting = ceil(max(0, size.images - PILOT_IMAGES) / IMAGES_IN_SHARD)
     measuring = sum(ceil(layer.units / UNITS_IN_SHARD) for layer in size.layers)
     return Estimate(
         shards=1 + collecting + measuring,
-        forward_passes=size.images,
+        forward_passes=size.images * (1 + len(size.segmenter_seconds)),
         scratch_bytes=scratch_bytes(size),
         artifact_bytes=_artifact_bytes(size),
         seconds=size.images * seconds_per_image / workers if workers else None,

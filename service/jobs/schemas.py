@@ -1,5 +1,6 @@
 """The wire format of jobs: one schema for the request of each kind, and what is answered."""
 
+import re
 from typing import Any
 
 import marshmallow as ma
@@ -7,6 +8,7 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.catalog.schemas import Real
+from service.jobs.segmentation import COLORS, MASKS, MAX_SEGMENTATIONS, SEGMENTER
 from service.jobs.tables import JOB_STATES
 from service.pagination import DEFAULT_LIMIT, PageQuery
 
@@ -14,7 +16,8 @@ LABEL_NAME = "[A-Za-z0-9._/-]{1,64}"
 MAX_LABELS = 32
 MAX_LAYERS = 256
 MAX_DEADLINE_SECONDS = 30 * 24 * 3600
-SEGMENTATIONS = ("masks", "colors")
+SEGMENTATION = f"{MASKS}|{COLORS}|{SEGMENTER}[A-Za-z0-9][A-Za-z0-9._-]{{0,127}}"
+SEGMENTATIONS = "'masks', 'colors' or 'model:<name of a segmenter>'"
 CONTROLS = ("permutation", "rotation", "untrained")
 
 
@@ -35,21 +38,17 @@ class Distinct(validate.Validator):
 
 
 class Segmentation(fields.Field[list[str]]):
-    """One way to segment the images, or a list of several; read as a list in a fixed order."""
+    """One way to segment the images, or a list of several; read as masks, segmenters by their names, then colors."""
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         names = value if isinstance(value, list) else [value]
-        if not names:
-            raise ma.ValidationError(f"name at least one of {_either(SEGMENTATIONS)}")
+        if not 1 <= len(names) <= MAX_SEGMENTATIONS:
+            raise ma.ValidationError(f"name 1 to {MAX_SEGMENTATIONS} of {SEGMENTATIONS}")
         for name in names:
-            if name not in SEGMENTATIONS:
-                raise ma.ValidationError(f"there is no segmentation {name!r}; choose {_either(SEGMENTATIONS)}")
+            if not isinstance(name, str) or not re.fullmatch(SEGMENTATION, name):
+                raise ma.ValidationError(f"there is no segmentation {name!r}; choose {SEGMENTATIONS}")
         Distinct()(names)
-        return [name for name in SEGMENTATIONS if name in names]
-
-
-def _either(names: Any) -> str:
-    return " or ".join(repr(name) for name in names)
+        return sorted(names, key=lambda name: (name == COLORS, name != MASKS, name))
 
 
 class SubmissionSchema(Schema):
@@ -129,13 +128,15 @@ class DissectionRequestSchema(SubmissionSchema):
     segmentation = Segmentation(
         load_default=lambda: ["masks"],
         metadata={
-            "description": "`masks`, `colors` or a list of both.",
+            "description": "`masks`, `colors`, `model:<name of a segmenter>` or a list of several. A concept that "
+            "several of them name is one.",
             "anyOf": [
-                {"type": "string", "enum": list(SEGMENTATIONS)},
+                {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
                 {
                     "type": "array",
-                    "items": {"type": "string", "enum": list(SEGMENTATIONS)},
+                    "items": {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
                     "minItems": 1,
+                    "maxItems": MAX_SEGMENTATIONS,
                     "uniqueItems": True,
                 },
             ],

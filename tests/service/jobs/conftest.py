@@ -64,6 +64,27 @@ def fill_catalog(sessions: Sessions, team_name: str, model_name: str = "vgg") ->
         return team.id
 
 
+def add_segmenter(
+    made: Services, team_id: Any, name: str, concepts: list[list[str] | None], digest: str, seconds: float = 0.5
+) -> None:
+    """A segmenter whose digest is these two digits again and again."""
+    with made.sessions.begin() as session:
+        write_model(
+            session,
+            team_id,
+            name=name,
+            kind="segmenter",
+            source="exported",
+            weights={},
+            input=INPUT,
+            digest=digest * 32,
+            forward_seconds=seconds,
+            layers=[],
+            classes=[],
+            concepts=concepts,
+        )
+
+
 def the_job(session):
     return session.scalars(sa.select(Job)).one()
 

@@ -54,6 +54,12 @@ def test_the_shards_foretold_are_the_shards_planned(size):
     assert estimate_dissection(replace(size, images=images), 1.0, 1).shards == planned
 
 
+def test_each_segmenter_is_a_pass_of_its_own():
+    estimate = estimate_dissection(replace(SIZE, segmenter_seconds=[0.25, 1.5]), 0.5, 2)
+    assert estimate.forward_passes == 130 * 3
+    assert estimate.seconds == 130 * (0.5 + 0.25 + 1.5) / 2
+
+
 def test_scratch_space_is_samples_peaks_labels_and_top_maps():
     samples = 130 * 310 * 100 * 0.02 * 8
     peaks = 130 * 310 * 4

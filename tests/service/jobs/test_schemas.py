@@ -17,7 +17,9 @@ PARAMS = st.fixed_dictionaries(
         "quantile": st.floats(0, 0.5, exclude_min=True),
         "grid": st.none() | st.integers(4, 512),
         "upsampling": st.sampled_from(["zero", "edge"]),
-        "segmentation": st.sampled_from(["masks", "colors", ["colors"], ["masks", "colors"], ["colors", "masks"]]),
+        "segmentation": st.sampled_from(["masks", "colors", "model:net"])
+        | st.lists(st.sampled_from(["masks", "colors", "model:net", "model:Act"]), min_size=1, unique=True),
+        "halves": st.booleans(),
         "cutoff": st.floats(0, 1, exclude_max=True),
         "max_images": st.none() | st.integers(1, 10**6),
         "top_images": st.integers(1, 100),
@@ -82,6 +84,12 @@ def test_reading_what_was_read_changes_nothing(params):
         ("segmentation", ["masks", "masks"]),
         ("segmentation", [{}]),
         ("segmentation", None),
+        ("segmentation", "model:"),
+        ("segmentation", "model:a\n"),
+        ("segmentation", "model:a b"),
+        ("segmentation", ["model:a", "model:a"]),
+        ("segmentation", [f"model:{name}" for name in "abcdefg"]),
+        ("halves", "yes"),
         ("cutoff", 1),
         ("cutoff", -0.1),
         ("max_images", 0),
@@ -110,6 +118,11 @@ def test_a_repeated_layer_is_pointed_at():
     with pytest.raises(ma.ValidationError) as caught:
         load(layers=["a", "b", "a"])
     assert caught.value.messages == {"layers": [{2: ["'a' is there twice; name it once"]}]}
+
+
+def test_segmentations_come_in_one_order():
+    given = ["colors", "model:walls", "masks", "model:Things"]
+    assert load(segmentation=given)["params"]["segmentation"] == ["masks", "model:Things", "model:walls", "colors"]
 
 
 @pytest.mark.parametrize("kind", ["registration", "ablation", "", None, 7, ["dissection"], {}])
