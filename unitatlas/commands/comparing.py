@@ -12,8 +12,9 @@ from unitatlas.comparing import ComparedLayers, Diff, UnitChange
 from unitatlas.output import cell, hold, print_rows, show_json, show_table
 from unitatlas.types import Label
 
-DIFF_COLUMNS = ["layer", "detectors", "in b", "mean best IoU", "in b", "gained", "lost", "changed", "mean difference"]
-CHANGE_COLUMNS = ["layer", "unit", "change", "concept", "IoU", "in b", "IoU in b", "difference"]
+SIDES = ["detectors a", "detectors b", "mean IoU a", "mean IoU b"]
+DIFF_COLUMNS = ["layer", *SIDES, "gained", "lost", "changed", "mean difference"]
+CHANGE_COLUMNS = ["layer", "unit", "change", "label a", "IoU a", "label b", "IoU b", "difference"]
 
 layer_a = click.option("--layer-a", help="Layer of A; without it the layers of one name in both, or the only ones.")
 layer_b = click.option("--layer-b", help="Layer of B.")
