@@ -26,7 +26,7 @@ def describe_outputs(concepts: Sequence[Sequence[str] | None] | None) -> list[di
     """What a segmenter's outputs stand for, for `OutputSchema`."""
     if concepts is None:
         return None
-    return [concept and dict(zip(("category", "name"), concept, strict=True)) for concept in concepts]
+    return [None if concept is None else {"category": concept[0], "name": concept[1]} for concept in concepts]
 
 
 def describe_dataset(dataset: Dataset, concepts: Mapping[str, int]) -> dict[str, Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from torch import Size, Tensor
 
-LEADING_TOKENS = (0, 1, 2, 5)
-"""Tokens before the patches: none, a class token, one more for distillation, or four registers."""
+LEADING_TOKENS = (0, 1, 2, 4, 5, 8, 9)
+"""Tokens before the patches: none, or a class token, one more for distillation, four or eight registers."""
 
 
 def as_map(output: Any, images: Tensor) -> Tensor | None:

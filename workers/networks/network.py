@@ -113,13 +113,13 @@ def _build(
 ) -> nn.Module:
     if isinstance(architecture, ExportedArchive):
         return architecture.open(file or architecture.weights(), device)
-    state = None if file is None else architecture.adapt(read_state(file))
+    state = None if file is None else read_state(file)
     with torch.random.fork_rng(devices=[]):
         # torch.manual_seed would also seed the accelerators' generators
         torch.default_generator.manual_seed(seed or 0)
         module = architecture.build(size, state)
     if state is not None:
-        fill(module, state)
+        fill(module, architecture.adapt(state, module))
     return module
 
 
@@ -160,7 +160,7 @@ def _interpret_outputs(
 def _digest(
     source: str, weights: Weights, file: Path | None, spec: InputSpec, concepts: Sequence[tuple[str, str] | None]
 ) -> str:
-    identity = [source, weights.artifact or (_hash(file) if file else weights.seed), spec.to_json()]
+    identity: list[object] = [source, weights.artifact or (_hash(file) if file else weights.seed), spec.to_json()]
     identity += [concepts] if concepts else []
     return hashlib.sha256(json.dumps(identity, sort_keys=True).encode()).hexdigest()
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from service.errors import Invalid
-from workers.networks import exported, torchvision_source
+from workers.networks import exported, places365_source, timm_source, torchvision_source
 
 
 class Architecture(Protocol):
@@ -37,9 +37,6 @@ class Architecture(Protocol):
     def weights(self) -> Path:
         """File with the weights that were asked for by name, or that ship with it; raise Invalid if there are none."""
 
-    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
-        """Rename what older checkpoints call otherwise than the network that `build` returns."""
-
     def build(self, size: tuple[int, int], state: Mapping[str, Tensor] | None) -> nn.Module:
         """Build the network, drawing its parameters from torch's default generator.
 
@@ -47,12 +44,17 @@ class Architecture(Protocol):
         outputs. Nothing of the state is loaded yet.
         """
 
+    def adapt(self, state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
+        """Rename what checkpoints call otherwise than the network that `build` returned."""
+
 
 Source = Callable[[str, str | None], Architecture | exported.ExportedArchive]
 """From the name after the colon and the name of pretrained weights; raises Invalid for names it does not know."""
 
 SOURCES: dict[str, Source] = {
     "exported": exported.source,
+    "places365": places365_source.source,
+    "timm": timm_source.source,
     "torchvision": torchvision_source.source,
 }
 

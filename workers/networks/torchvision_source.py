@@ -6,14 +6,13 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlparse
 
-import torch
 from torch import Tensor, nn
 from torchvision import models
 from torchvision.models import WeightsEnum
 
-from service.errors import Invalid, Unavailable
+from service.errors import Invalid
+from workers.networks.downloads import fetch
 
 OUTPUTS = 1000
 """What torchvision builds unless told otherwise."""
@@ -59,11 +58,7 @@ class TorchvisionNetwork:
             raise Invalid(
                 f"torchvision:{self.name} comes without weights: give an artifact, pretrained or seed", "/weights"
             )
-        url = self.published.url
-        file = Path(torch.hub.get_dir(), "checkpoints", Path(urlparse(url).path).name)
-        if not file.exists():
-            _download(url, file)
-        return file
+        return fetch(self.published.url)
 
 
 class TorchvisionClassifier(TorchvisionNetwork):
@@ -86,7 +81,7 @@ class TorchvisionClassifier(TorchvisionNetwork):
         """The 1,000 names of ImageNet; none for weights that lack the classifying layers."""
         return self.published.meta["categories"] or []
 
-    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    def adapt(self, state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
         """Spell DenseNet's layers as torchvision does since 0.3; its published files still say `norm.1`."""
         return {re.sub(r"(denselayer\d+\.(?:norm|relu|conv))\.([12])\.", r"\1\2.", key): state[key] for key in state}
 
@@ -130,7 +125,7 @@ class TorchvisionSegmenter(TorchvisionNetwork):
         """The objects of the published weights; the background stands for nothing."""
         return [None if name == "__background__" else ("object", name) for name in self.published.meta["categories"]]
 
-    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    def adapt(self, state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
         """Leave out the auxiliary head, which served the training alone."""
         return {key: tensor for key, tensor in state.items() if not key.startswith("aux_classifier.")}
 
@@ -163,16 +158,3 @@ def _count_outputs(network: nn.Module, state: Mapping[str, Tensor]) -> int:
     heads = [(name, m.weight) for name, m in network.named_modules() if isinstance(m, nn.Linear | nn.Conv2d)]
     name, weight = heads[-1]
     return len(state.get(f"{name}.weight", weight))
-
-
-def _download(url: str, file: Path) -> None:
-    file.parent.mkdir(parents=True, exist_ok=True)
-    digits = file.stem.rpartition("-")[2]
-    try:
-        torch.hub.download_url_to_file(url, str(file), hash_prefix=digits, progress=False)
-    except (OSError, RuntimeError) as error:
-        raise Unavailable(
-            f"{url} could not be downloaded ({error}); fetch it elsewhere, upload the file as an artifact and "
-            'register the model with {"artifact": <its sha256>}',
-            "/weights/pretrained",
-        ) from error

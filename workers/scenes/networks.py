@@ -23,7 +23,7 @@ class ScenesClassifier:
         """The weights that ship with the package."""
         return WEIGHTS
 
-    def adapt(self, state: dict[str, Tensor]) -> dict[str, Tensor]:
+    def adapt(self, state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
         """Nothing: there is one layout of its weights."""
         return state
 

@@ -236,7 +236,7 @@ from torch import nn
 class Tiny:
     kind, input, classes, concepts = "classifier", {"crop": 8}, ["no", "yes"], []
     def weights(self): return Path(__file__).with_name("tiny.safetensors")
-    def adapt(self, state): return {key.replace("old.", "2."): tensor for key, tensor in state.items()}
+    def adapt(self, state, network): return {key.replace("old.", "2."): tensor for key, tensor in state.items()}
     def build(self, size, state):
         return nn.Sequential(nn.Conv2d(3, 2, 3), nn.AdaptiveAvgPool2d(1), nn.Flatten())
 
