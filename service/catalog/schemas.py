@@ -13,7 +13,8 @@ NAME = validate.Regexp(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,127}\Z",
     error="a name is 1 to 128 letters, digits, '.', '_' and '-', and begins with a letter or a digit",
 )
-SOURCE = re.compile(r"builtin:[a-z0-9-]{1,64}|torchvision:[a-z0-9_]{1,64}|exported")
+SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(:[A-Za-z0-9][A-Za-z0-9._-]{0,127})?")
+"""Which sources there are, and what they have, the workers know."""
 MODEL_KINDS = ("classifier", "segmenter")
 DATASET_FORMATS = ("masks", "folder", "scenes", "broden", "pascal-voc", "cityscapes", "ade20k", "coco-panoptic")
 MAX_SIDE = 4096
@@ -22,9 +23,9 @@ MAX_CLASSES = 100_000
 
 
 def check_source(source: str) -> None:
-    """Refuse a source of another form than those that exist."""
+    """Refuse what has not the form of a source."""
     if not SOURCE.fullmatch(source):
-        raise ValidationError("there is no such source; 'builtin:<name>', 'torchvision:<name>' and 'exported' exist")
+        raise ValidationError("not of the form '<source>' or '<source>:<name>', as 'exported' and 'torchvision:vgg16'")
 
 
 def check_digest(digest: str) -> None:

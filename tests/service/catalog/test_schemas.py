@@ -39,6 +39,11 @@ def test_a_concept_that_two_outputs_stand_for_is_told_by_its_place() -> None:
     assert caught.value.messages_dict == {"concepts": {2: ["output 0 stands for 'tree' already"]}}
 
 
+@pytest.mark.parametrize("source", ["exported", "timm:vit_tiny_patch16_224", "other-package:Net-1.5"])
+def test_any_source_passes_for_the_workers_to_find(source: str) -> None:
+    assert ModelRequestSchema().load(MODEL | {"source": source})["source"] == source
+
+
 def test_an_input_may_switch_off_what_the_source_does() -> None:
     assert ModelRequestSchema().load(MODEL | {"input": {"resize": None}})["input"] == {"resize": None}
 
@@ -54,8 +59,12 @@ def test_an_input_may_switch_off_what_the_source_does() -> None:
         ({"name": "é"}, "name"),
         ({"name": None}, "name"),
         ({"kind": "generator"}, "kind"),
-        ({"source": "vgg16"}, "source"),
-        ({"source": "timm:vit"}, "source"),
+        ({"source": ""}, "source"),
+        ({"source": ":vgg16"}, "source"),
+        ({"source": "torchvision:../vgg16"}, "source"),
+        ({"source": "torchvision:vgg16:vgg16"}, "source"),
+        ({"source": "t" * 65}, "source"),
+        ({"source": "torchvision:" + "v" * 129}, "source"),
         ({"source": "torchvision:"}, "source"),
         ({"source": "torchvision:vgg16\n"}, "source"),
         ({"weights": {"seed": 1, "artifact": "ab" * 32}}, "weights"),
