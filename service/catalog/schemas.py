@@ -16,7 +16,11 @@ NAME = validate.Regexp(
 SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(:[A-Za-z0-9][A-Za-z0-9._-]{0,127})?")
 """Which sources there are, and what they have, the workers know."""
 MODEL_KINDS = ("classifier", "segmenter")
-DATASET_FORMATS = ("masks", "folder", "scenes", "broden", "pascal-voc", "cityscapes", "ade20k", "coco-panoptic")
+FORMAT = validate.Regexp(
+    r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z",
+    error="a format is 1 to 32 letters, digits, '.', '_' and '-', as 'masks' and 'pascal-voc'",
+)
+"""Which formats there are the workers know."""
 MAX_SIDE = 4096
 """Longest side, in pixels, that a model's input may have."""
 MAX_CLASSES = 100_000
@@ -156,9 +160,15 @@ class DatasetRequestSchema(Schema):
     """A dataset to register."""
 
     name = fields.String(required=True, validate=NAME)
-    format = fields.String(required=True, validate=validate.OneOf(DATASET_FORMATS))
+    format = fields.String(required=True, validate=FORMAT, metadata={"description": "e.g. masks, folder, ade20k"})
     location = fields.Nested(LocationSchema, required=True)
     grid = fields.Integer(strict=True, load_default=None, allow_none=True, validate=validate.Range(1, 512))
+    scenes = fields.Boolean(
+        load_default=False,
+        truthy={True},
+        falsy={False},
+        metadata={"description": "whether the class of an image is a concept, a scene, that all of it shows"},
+    )
 
 
 class ModelSchema(Schema):

@@ -65,7 +65,8 @@ def _write_model(session: Session, context: ShardContext, found: dict[str, Any])
 
 def _try_dataset(context: ShardContext) -> dict[str, Any]:
     params = context.job.params
-    found = register(params["format"], params["location"], context.settings, context.store, context.check)
+    wanted = (params["format"], params["location"])
+    found = register(*wanted, context.settings, context.store, context.check, scenes=params["scenes"])
     return {
         "manifest": context.store.put(found.manifest.encode()),
         "images": found.images,

@@ -24,11 +24,16 @@ def entry(data: bytes) -> Entry:
     return Entry(len(data), hashlib.sha256(data).hexdigest())
 
 
-def write(format: str, entries: Mapping[str, Entry]) -> str:
+def write(format: str, entries: Mapping[str, Entry], *, scenes: bool = False) -> str:
     """A manifest as canonical JSON lines: a head with the format, then one line a file, sorted bytewise by name."""
-    head = {"format": format, "version": VERSION}
+    head = {"format": format, "version": VERSION} | ({"scenes": True} if scenes else {})
     lines = [{"name": name, **entries[name]._asdict()} for name in sorted(entries, key=str.encode)]
     return "".join(json.dumps(line, sort_keys=True, separators=(",", ":")) + "\n" for line in [head, *lines])
+
+
+def has_scenes(text: str) -> bool:
+    """Whether a manifest's images are labelled with their classes as scenes."""
+    return bool(json.loads(text.partition("\n")[0]).get("scenes"))
 
 
 def parse(text: str) -> dict[str, Entry]:

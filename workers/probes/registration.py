@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from difflib import get_close_matches
 from importlib.metadata import entry_points
 
 from service.artifacts.store import ArtifactStore
@@ -27,6 +28,7 @@ from workers.probes.manifest import Entry, PinnedTree
 from workers.probes.probe import Probe
 from workers.probes.problems import Problems
 from workers.probes.trees import Tree
+from workers.probes.whole_images import label_scenes
 
 FORMATS: dict[str, Reader] = {
     "masks": masks.read,
@@ -55,21 +57,28 @@ class Registered:
 
 
 def register(
-    format: str, location: Mapping[str, str], settings: Settings, store: ArtifactStore, check: Callable[[], None]
+    format: str,
+    location: Mapping[str, str],
+    settings: Settings,
+    store: ArtifactStore,
+    check: Callable[[], None],
+    *,
+    scenes: bool = False,
 ) -> Registered:
     """Read a whole dataset and fix its files; raise Invalid with all that is wrong with it.
 
-    `check` is called between images and may raise to stop.
+    `check` is called between images and may raise to stop. With `scenes` the classes are concepts of whole images.
     """
     reader = _reader(format)
     if (format == "scenes") != ("builtin" in location):
         raise Invalid("the format 'scenes' and a built-in location belong together", "/format")
     tree = open_tree(location, settings, store)
-    layout = reader(tree)
+    layout = _layout(reader, tree, scenes)
     entries = {name: manifest.entry(tree.read(name)) for name in layout.tables}
     entries |= _survey(tree, layout, settings.max_image_pixels, check)
     grid = builtin.GRID if format == "scenes" else None
-    return Registered(manifest.write(format, entries), len(layout.pictures), layout.concepts, layout.classes, grid)
+    text = manifest.write(format, entries, scenes=scenes)
+    return Registered(text, len(layout.pictures), layout.concepts, layout.classes, grid)
 
 
 def open_probe(
@@ -77,7 +86,13 @@ def open_probe(
 ) -> Probe:
     """Open a registered dataset as it was then; raise Conflict or Invalid where its files are gone or changed."""
     tree = PinnedTree(open_tree(location, settings, store), manifest.parse(manifest_text))
-    return Probe(tree, _reader(format)(tree), settings.max_image_pixels)
+    layout = _layout(_reader(format), tree, manifest.has_scenes(manifest_text))
+    return Probe(tree, layout, settings.max_image_pixels)
+
+
+def _layout(reader: Reader, tree: Tree, scenes: bool) -> Layout:
+    layout = reader(tree)
+    return label_scenes(layout) if scenes else layout
 
 
 def _reader(format: str) -> Reader:
@@ -85,8 +100,10 @@ def _reader(format: str) -> Reader:
         return FORMATS[format]
     others = entry_points(group=ENTRY_POINTS)
     if format not in others.names:
-        known = ", ".join(sorted({*FORMATS, *others.names}))
-        raise Invalid(f"there is no dataset format {format!r}; there are {known}", "/format")
+        known = sorted({*FORMATS, *others.names})
+        near = get_close_matches(format, known, n=1)
+        meant = f"; did you mean {near[0]!r}?" if near else ""
+        raise Invalid(f"there is no dataset format {format!r}; the formats are {', '.join(known)}{meant}", "/format")
     reader: Reader = others[format].load()
     return reader
 

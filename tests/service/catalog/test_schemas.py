@@ -23,7 +23,9 @@ def test_what_is_left_out_of_a_model_is_filled_in() -> None:
 def test_a_whole_registration_passes() -> None:
     whole = MODEL | {"kind": "classifier", "weights": {"artifact": "ab" * 32}, "input": INPUT, "classes": ["a", "a"]}
     assert ModelRequestSchema().load(whole) == whole | {"concepts": None}
-    assert DatasetRequestSchema().load(DATASET | {"grid": 16}) == DATASET | {"grid": 16}
+    dataset = DATASET | {"grid": 16, "scenes": True}
+    assert DatasetRequestSchema().load(dataset) == dataset
+    assert DatasetRequestSchema().load(DATASET) == DATASET | {"grid": None, "scenes": False}
 
 
 def test_a_segmenter_passes_with_and_without_concepts() -> None:
@@ -118,7 +120,14 @@ def test_a_bad_model_is_refused(change: dict[str, Any], field: str) -> None:
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"format": "imagenet"}, "format"),
+        ({"format": ""}, "format"),
+        ({"format": "mas ks"}, "format"),
+        ({"format": "../masks"}, "format"),
+        ({"format": "m" * 33}, "format"),
+        ({"format": "masks\n"}, "format"),
+        ({"format": None}, "format"),
+        ({"scenes": "yes"}, "scenes"),
+        ({"scenes": None}, "scenes"),
         ({"location": {}}, "location"),
         ({"location": {"path": "a", "builtin": "b"}}, "location"),
         ({"location": {"path": ""}}, "location"),

@@ -50,6 +50,7 @@ def merge(session: Session, job: Job) -> None:
         queries.write_model(session, job.team_id, **params, **found, layers=[Shape("features.0", 8, 32, 32)])
     else:
         params["grid"] = params["grid"] or 16
+        params.pop("scenes")
         found = {"manifest": DIGEST, "images": 3, "classes": [], "concepts": [("object", "tree"), ("part", "leaf")]}
         queries.write_dataset(session, job.team_id, **params, **found)
 
@@ -158,7 +159,7 @@ def test_a_registered_dataset_is_there_with_its_concepts(client: FlaskClient, wo
     with working() as seen:
         reply = client.post("/v1/datasets", json=SCENES)
     assert (reply.status_code, reply.headers["Location"]) == (201, "/v1/datasets/scenes")
-    assert seen == [SCENES | {"what": "dataset", "grid": None}]
+    assert seen == [SCENES | {"what": "dataset", "grid": None, "scenes": False}]
     shown = client.get("/v1/datasets/scenes").json
     assert client.get("/v1/datasets").json["data"] == [shown]
     shown.pop("created_at")
@@ -191,6 +192,7 @@ def test_a_name_that_something_else_has_is_a_conflict(
         for address, body in (
             ("/v1/models", MODEL | {"weights": {"seed": 2}}),
             ("/v1/datasets", SCENES | {"grid": 8}),
+            ("/v1/datasets", SCENES | {"scenes": True}),
         ):
             reply = client.post(address, json=body)
             assert (reply.status_code, reply.json["errors"][0]["pointer"]) == (409, "/name")

@@ -68,8 +68,8 @@ class Driver:
         return self._queue_registration("model", wanted | {"classes": None, "concepts": None} | given)
 
     def queue_dataset(self, name: str, **given: Any) -> UUID:
-        wanted = {"name": name, "format": "masks", "location": {"path": name}, "grid": None, **given}
-        return self._queue_registration("dataset", wanted)
+        wanted = {"name": name, "format": "masks", "location": {"path": name}, "grid": None, "scenes": False}
+        return self._queue_registration("dataset", wanted | given)
 
     def _queue_registration(self, what: str, wanted: Mapping[str, Any]) -> UUID:
         request = JobRequest(team_id=self.team_id, kind="registration", params={"what": what, **wanted})

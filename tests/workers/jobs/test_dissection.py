@@ -112,6 +112,25 @@ def test_colors(driver, segmentation, quantile):
         check(found, brute_force.dissect(maps, carriers, 16, "zero", quantile), list(carriers))
 
 
+def test_classes_as_scenes_of_whole_images(driver):
+    plain = worlds.noise(IMAGES)
+    classes = [("beach", "abbey", None)[index % 3] for index in range(IMAGES)]
+    plain.write(driver.settings.import_dir / "world")
+    lines = [f"{index:03},{name}" for index, name in enumerate(classes) if name]
+    (driver.settings.import_dir / "world" / "labels.csv").write_text("\n".join(["image,class", *lines]))
+    driver.queue_dataset("world", scenes=True)
+    driver.queue_model("model", "planted:vgg", input={"resize": list(SIZE), "crop": None, **PLAIN})
+    driver.run()
+    scenes = [np.full((48, 40), {"abbey": 1, "beach": 2, None: 0}[name]) for name in classes]
+    concepts = [*plain.concepts, ("scene", "abbey"), ("scene", "beach")]
+    world = worlds.World(plain.images, concepts, plain.masks | {"scene": scenes})
+    carriers = brute_force.carriers(world, 12)
+    maps = brute_force.layer_maps(network("planted:vgg"), "7", brute_force.see(world, SIZE, **PLAIN))
+    found = driver.found(driver.dissect("model", "world", ["7"], grid=12))["7"]
+    check(found, brute_force.dissect(maps, carriers, 12, "zero"), concepts)
+    assert any(category == "scene" for _, (category, _) in found.pairs)
+
+
 def test_the_summary_counts_what_the_rows_say(driver):
     world = worlds.noise(IMAGES)
     register(driver, world, "planted:vgg")

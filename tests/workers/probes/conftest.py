@@ -48,16 +48,16 @@ class Desk:
                 archive.writestr(name, data)
         return {"artifact": self.store.put(buffer.getvalue())}
 
-    def register(self, location: Mapping[str, str], format: str = "masks") -> Registered:
-        return register(format, location, self.settings, self.store, lambda: None)
+    def register(self, location: Mapping[str, str], format: str = "masks", **given: bool) -> Registered:
+        return register(format, location, self.settings, self.store, lambda: None, **given)
 
-    def open(self, location: Mapping[str, str], format: str = "masks") -> Probe:
-        text = self.register(location, format).manifest
+    def open(self, location: Mapping[str, str], format: str = "masks", **given: bool) -> Probe:
+        text = self.register(location, format, **given).manifest
         return open_probe(format, location, text, self.settings, self.store)
 
-    def refusal(self, location: Mapping[str, str], format: str = "masks") -> UnitAtlasError:
+    def refusal(self, location: Mapping[str, str], format: str = "masks", **given: bool) -> UnitAtlasError:
         with pytest.raises(UnitAtlasError) as caught:
-            self.register(location, format)
+            self.register(location, format, **given)
         assert 400 <= caught.value.status < 500
         assert caught.value.errors
         return caught.value

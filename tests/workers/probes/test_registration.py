@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from service.catalog.schemas import DATASET_FORMATS
+from service.catalog.schemas import DatasetRequestSchema
 from service.errors import Conflict, Invalid
 from workers.probes import builtin, registration
 from workers.probes.registration import open_probe, register
@@ -128,8 +128,14 @@ def test_an_unknown_format_names_those_that_exist(desk, tree: Tree) -> None:
     assert refusal.errors[0]["pointer"] == "/format"
 
 
-def test_the_api_knows_all_formats() -> None:
-    assert set(DATASET_FORMATS) == set(registration.FORMATS)
+def test_a_format_that_is_nearly_right_is_told_the_right_one(desk, tree: Tree) -> None:
+    assert "did you mean 'pascal-voc'?" in desk.refusal(desk.write(tree), "pascal_voc").detail
+
+
+def test_the_api_lets_all_formats_pass() -> None:
+    wanted = {"name": "d", "location": {"path": "d"}}
+    for name in [*registration.FORMATS, "Another.package_1"]:
+        assert DatasetRequestSchema().load(wanted | {"format": name})["format"] == name
 
 
 def test_every_format_is_described() -> None:
