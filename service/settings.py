@@ -54,6 +54,9 @@ class Settings:
     scratch_bytes: int = 50 * 2**30
     """Scratch space that one job may fill."""
 
+    segmentation_cache_bytes: int = 10 * 2**30
+    """Labels of segmenters that are kept for later jobs; the oldest are forgotten first."""
+
     @property
     def sqlalchemy_url(self) -> str:
         """The address of the database, the embedded one where none is named."""
@@ -68,6 +71,11 @@ class Settings:
     def scratch_dir(self) -> Path:
         """Where jobs keep what only they need; shared by all workers."""
         return self.data_dir.absolute() / "scratch"
+
+    @property
+    def segmentation_dir(self) -> Path:
+        """Where the labels of segmenters are kept; shared by all workers."""
+        return self.data_dir.absolute() / "segmentations"
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> "Settings":

@@ -10,17 +10,22 @@ from typing import Any
 import torch
 
 from service.artifacts.store import ArtifactStore
+from service.catalog.queries import get_model
 from service.catalog.tables import Dataset, Model
 from service.database import reading
 from service.errors import Conflict
+from service.jobs.segmentation import MAX_SEGMENTATIONS, SEGMENTER
 from service.settings import Settings
 from workers.jobs.kind import ShardContext
 from workers.networks.footprint import batch_size
+from workers.networks.inputs import InputSpec
 from workers.networks.network import Network, load
 from workers.networks.taps import count_calls
+from workers.probes.label_cache import LabelCache
 from workers.probes.probe import Probe
 from workers.probes.registration import open_probe
 from workers.probes.segmentation import Segmentation
+from workers.probes.segmenters import Segmenter
 
 WARM = 2
 """Networks, and datasets, that a process keeps."""
@@ -46,11 +51,35 @@ def open_subject(context: ShardContext) -> Subject:
     network = _network(
         model.source, _text(model.weights), _text(model.input), context.store.root, context.settings.device
     )
-    if network.digest != model.digest:
-        raise Conflict(f"model {model.name!r} does not load with the weights it was registered with; register it again")
+    _check_digest(network, model)
     location, root = _text(dataset.location), context.store.root
     probe = _probe(dataset.format, location, dataset.manifest, context.settings, root)
-    return Subject(network, probe, Segmentation(probe, context.job.params["segmentation"]))
+    params = context.job.params
+    return Subject(network, probe, Segmentation(probe, params["segmentation"], _segmenters(context), params["halves"]))
+
+
+def _check_digest(network: Network, model: Model) -> None:
+    if network.digest != model.digest:
+        raise Conflict(f"model {model.name!r} does not load with the weights it was registered with; register it again")
+
+
+def _segmenters(context: ShardContext) -> dict[str, Segmenter]:
+    """The segmenters that the job names; none is loaded before an image needs it."""
+    kinds = [kind for kind in context.job.params["segmentation"] if kind.startswith(SEGMENTER)]
+    with reading(context.sessions) as session:
+        models = [get_model(session, context.job.team_id, kind.removeprefix(SEGMENTER)).model for kind in kinds]
+    return {kind: _segmenter(model, context) for kind, model in zip(kinds, models, strict=True)}
+
+
+def _segmenter(model: Model, context: ShardContext) -> Segmenter:
+    def load_checked() -> Network:
+        texts = (_text(model.weights), _text(model.input), _text(model.concepts))
+        network = _segmenting_network(model.source, *texts, context.store.root, context.settings.device)
+        _check_digest(network, model)
+        return network
+
+    geometry = InputSpec.from_json(model.input).geometry
+    return Segmenter(model.digest, geometry, model.concepts or [], load_checked, _label_cache(context.settings))
 
 
 def open_untrained(context: ShardContext) -> Network:
@@ -62,13 +91,25 @@ def open_untrained(context: ShardContext) -> Network:
     )
 
 
-def _text(value: dict[str, Any]) -> str:
+def _text(value: Any) -> str:
     return json.dumps(value, sort_keys=True)
 
 
 @lru_cache(WARM)
 def _network(source: str, weights: str, input: str, root: Path, device: str) -> Network:
     return load(source, json.loads(weights), json.loads(input), [], ArtifactStore(root), torch.device(device))
+
+
+@lru_cache(MAX_SEGMENTATIONS)
+def _segmenting_network(source: str, weights: str, input: str, concepts: str, root: Path, device: str) -> Network:
+    store, outputs = ArtifactStore(root), json.loads(concepts)
+    where = torch.device(device)
+    return load(source, json.loads(weights), json.loads(input), [], store, where, kind="segmenter", concepts=outputs)
+
+
+@lru_cache(WARM)
+def _label_cache(settings: Settings) -> LabelCache:
+    return LabelCache(settings.segmentation_dir, settings.segmentation_cache_bytes)
 
 
 @lru_cache(WARM)

@@ -60,7 +60,7 @@ class Segmenter:
         Raises
         ------
         Invalid
-            The segmenter's output is not a number.
+            The segmenter's output is not finite.
         """
         labels = self._cache.get(self._digest, digest)
         if labels is None:
@@ -75,8 +75,8 @@ class Segmenter:
         with self._lock, torch.inference_mode():
             network = self._load()
             logits = network.module(preprocess(image, network.input)[None].to(network.device))
-            if logits.isnan().any():
-                raise Invalid("the segmenter's output is not a number; its weights are not sound", "/segmentation")
+            if not logits.isfinite().all():
+                raise Invalid("the segmenter's output is not finite; its weights are not sound", "/segmentation")
             if logits.shape[2:] != network.input.size:
                 logits = F.interpolate(logits, network.input.size, mode="bilinear", align_corners=False)
             labels: NDArray[np.uint16] = self._label_of[logits[0].argmax(0).cpu().numpy()]

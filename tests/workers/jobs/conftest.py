@@ -167,16 +167,30 @@ class Driver:
         )
 
 
+LOADING = threading.RLock()
+"""Seeds are drawn from a generator that all threads share."""
+
+
 def one_for_each_thread(function: Callable[..., Any]) -> Callable[..., Any]:
     """Workers are processes, each with a network of its own; here they are threads."""
-    lock, kept = threading.Lock(), {}
+    kept: dict[Any, Any] = {}
 
     def call(*arguments: Any) -> Any:
         key = (threading.get_ident(), arguments)
-        with lock:  # seeds are drawn from a generator that all threads share
+        with LOADING:
             if key not in kept:
                 kept[key] = function(*arguments)
             return kept[key]
+
+    return call
+
+
+def one_at_a_time(function: Callable[..., Any]) -> Callable[..., Any]:
+    """The same for what the threads of one worker share."""
+
+    def call(*arguments: Any) -> Any:
+        with LOADING:
+            return function(*arguments)
 
     return call
 
@@ -186,6 +200,7 @@ def planted_source(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(SOURCES, "planted", planted.source)
     for load in ("_network", "_untrained"):
         monkeypatch.setattr(subjects, load, one_for_each_thread(getattr(subjects, load).__wrapped__))
+    monkeypatch.setattr(subjects, "_segmenting_network", one_at_a_time(subjects._segmenting_network))
 
 
 @pytest.fixture

@@ -170,11 +170,12 @@ def test_one_thread_at_a_time_passes_one_image_at_a_time(segmenter, picture):
     assert all(np.array_equal(labels, found[0]) for labels in found)
 
 
-def test_an_output_that_is_no_number_is_refused_and_not_kept(segmenter, picture):
+@pytest.mark.parametrize("value", [torch.nan, torch.inf])
+def test_an_output_that_is_no_number_is_refused_and_not_kept(segmenter, picture, value):
     module = Counting(4)
-    module.look.bias.data[2] = torch.nan
+    module.look.bias.data[2] = value
     made = segmenter(module, SPECS[0])
-    with pytest.raises(Invalid, match="not a number"):
+    with pytest.raises(Invalid, match="not finite"):
         made.labels(picture, "cd" * 32, GEOMETRIES[0], 8)
     module.look.bias.data[2] = 0
     made.labels(picture, "cd" * 32, GEOMETRIES[0], 8)
