@@ -8,7 +8,9 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
+from service.catalog.queries import concept_ids
 from service.jobs.tables import Job
+from service.results.queries import LabelResult, UnitResult
 from tests.service.results import planted
 from tests.service.results.planted import CONCEPTS, Known
 
@@ -86,3 +88,40 @@ def changes(a: Sequence[Known], b: Sequence[Known]) -> list[tuple[str, Known, Kn
 
 def distance(a: Known, b: Known) -> float:
     return abs(iou(b) - iou(a))
+
+
+def plant_two(session: Session, team_name: str) -> tuple[uuid.UUID, uuid.UUID]:
+    """Two dissections of a layer, by two quantiles: unit 0 turns from glass to trees, unit 2 is lost."""
+    team = planted.plant_team(session, team_name)
+    tree, glass = concept_ids(session, team, [("object", "tree"), ("material", "glass")])
+    model = planted.plant_model(session, team, "alpha", ["conv1"])
+    made = []
+    for quantile, labels in ((0.01, [(glass, 0.25), None, (tree, 0.05)]), (0.02, [(tree, 0.5), None, (tree, 0.04)])):
+        job = planted.plant_job(session, team, model)
+        job.params = {"cutoff": planted.CUTOFF, "quantile": quantile}
+        units = [
+            UnitResult(
+                index=index,
+                threshold=1.0,
+                active=1,
+                peak=2.0,
+                labels=[LabelResult(label[0], 1, label[1], 1, 2)] if label else [],
+            )
+            for index, label in enumerate(labels)
+        ]
+        planted.dissect(session, job, ["conv1"], {"conv1": units})
+        names = {tree: ("object", "tree"), glass: ("material", "glass")}
+        known = [
+            Known(0, "alpha", "conv1", index, job.id, True, 1.0, [(names[label[0]], *label)] if label else [])
+            for index, label in enumerate(labels)
+        ]
+        job.summary = summarize({"conv1": known})
+        made.append(job.id)
+    return made[0], made[1]
+
+
+def refused(reply: Any, status: int, detail: str, pointer: str | None = None) -> None:
+    assert reply.status_code == status, reply.json
+    assert reply.mimetype == "application/problem+json"
+    assert detail in reply.json["detail"]
+    assert pointer is None or pointer in [error["pointer"] for error in reply.json["errors"]]

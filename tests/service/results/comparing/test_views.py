@@ -1,4 +1,4 @@
-"""Comparisons and assertions over HTTP, against brute force over planted dissections, on both databases."""
+"""Comparisons over HTTP, against brute force over planted dissections, on both databases."""
 
 import math
 import uuid
@@ -10,10 +10,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from service.catalog.queries import concept_ids
 from service.database import Sessions
 from service.jobs.tables import Job
-from service.results.queries import LabelResult, UnitResult
 from tests.service.conftest import MakeClient
 from tests.service.results import planted
 from tests.service.results.comparing import compared
@@ -139,42 +137,6 @@ def described(change: str, a: Known, b: Known) -> dict[str, Any]:
     return {"layer": a.layer, "unit": a.unit, "change": change, **sides, "iou_difference": difference}
 
 
-@pytest.fixture
-def two(sessions: Sessions) -> tuple[uuid.UUID, uuid.UUID]:
-    """Two dissections of a layer, by two quantiles: unit 0 turns from glass to trees, unit 2 is lost."""
-    with sessions.begin() as session:
-        return plant_two(session, "local")
-
-
-def plant_two(session: Any, team_name: str) -> tuple[uuid.UUID, uuid.UUID]:
-    team = planted.plant_team(session, team_name)
-    tree, glass = concept_ids(session, team, [("object", "tree"), ("material", "glass")])
-    model = planted.plant_model(session, team, "alpha", ["conv1"])
-    made = []
-    for quantile, labels in ((0.01, [(glass, 0.25), None, (tree, 0.05)]), (0.02, [(tree, 0.5), None, (tree, 0.04)])):
-        job = planted.plant_job(session, team, model)
-        job.params = {"cutoff": planted.CUTOFF, "quantile": quantile}
-        units = [
-            UnitResult(
-                index=index,
-                threshold=1.0,
-                active=1,
-                peak=2.0,
-                labels=[LabelResult(label[0], 1, label[1], 1, 2)] if label else [],
-            )
-            for index, label in enumerate(labels)
-        ]
-        planted.dissect(session, job, ["conv1"], {"conv1": units})
-        names = {tree: ("object", "tree"), glass: ("material", "glass")}
-        known = [
-            Known(0, "alpha", "conv1", index, job.id, True, 1.0, [(names[label[0]], *label)] if label else [])
-            for index, label in enumerate(labels)
-        ]
-        job.summary = compared.summarize({"conv1": known})
-        made.append(job.id)
-    return made[0], made[1]
-
-
 def test_a_comparison_says_what_differs(client: FlaskClient, two: tuple[uuid.UUID, uuid.UUID]) -> None:
     a, b = two
     (pair,) = client.get(f"/v1/jobs/{a}/diff/{b}").json["layers"]
@@ -220,10 +182,8 @@ def test_models_and_datasets_are_among_the_differences(
     with sessions() as session:
         first = {session.get_one(Job, id).model_id: id for id in jobs}
     a, b, *_ = first.values()
-    pairs = compared.pairs(jobs[a], jobs[b], None, None)
-    found = ask(client, f"/v1/jobs/{a}/diff/{b}")
-    if pairs:
-        assert {"name": "model", "a": "alpha", "b": "beta"} in found["differences"]
+    found = ask(client, f"/v1/jobs/{a}/diff/{b}", layer_a=next(iter(jobs[a])), layer_b=next(iter(jobs[b])))
+    assert {"name": "model", "a": "alpha", "b": "beta"} in found["differences"]
 
 
 def test_what_has_not_changed_is_not_sent_again(client: FlaskClient, two: tuple[uuid.UUID, uuid.UUID]) -> None:
@@ -235,7 +195,7 @@ def test_what_has_not_changed_is_not_sent_again(client: FlaskClient, two: tuple[
 
 def test_layers_of_other_architectures_are_compared_by_concept_only(client: FlaskClient, sessions: Sessions) -> None:
     with sessions.begin() as session:
-        a, _ = plant_two(session, "local")
+        a, _ = compared.plant_two(session, "local")
         model = planted.plant_model(session, planted.plant_team(session, "local"), "other", ["conv1"])
         model.source = "torchvision:alexnet"
         job = planted.plant_job(session, planted.plant_team(session, "local"), model)
@@ -250,19 +210,12 @@ def test_layers_of_other_architectures_are_compared_by_concept_only(client: Flas
     assert "compared by concept" in reply.json["detail"]
 
 
-def bad(reply: Any, status: int, detail: str, pointer: str | None = None) -> None:
-    assert reply.status_code == status, reply.json
-    assert reply.mimetype == "application/problem+json"
-    assert detail in reply.json["detail"]
-    assert pointer is None or pointer in [error["pointer"] for error in reply.json["errors"]]
-
-
 def test_bad_comparisons_are_pointed_out(
     client: FlaskClient, client_of: MakeClient, sessions: Sessions, two: tuple[uuid.UUID, uuid.UUID]
 ) -> None:
     a, b = two
     with sessions.begin() as session:
-        theirs, _ = plant_two(session, "theirs")
+        theirs, _ = compared.plant_two(session, "theirs")
         team = planted.plant_team(session, "local")
         model = planted.plant_model(session, team, "beta")
         running, registration = (
@@ -273,90 +226,17 @@ def test_bad_comparisons_are_pointed_out(
         running, registration = running.id, registration.id
     absent = uuid.UUID(int=7)
     for left, right in ((a, absent), (absent, b), (a, theirs), (theirs, b)):
-        bad(client.get(f"/v1/jobs/{left}/diff/{right}"), 404, "there is no job")
-        bad(client.get(f"/v1/jobs/{left}/diff/{right}/units"), 404, "there is no job")
-    bad(client.get(f"/v1/jobs/{a}/diff/{running}"), 409, "is running")
-    bad(client.get(f"/v1/jobs/{registration}/diff/{b}"), 422, "of kind registration")
-    bad(client.get(f"/v1/jobs/{a}/diff/{b}?layer_a=conv9"), 422, "'conv1'; did you mean 'conv1'?", "query:layer_a")
-    bad(client.get(f"/v1/jobs/{a}/diff/{b}?layer_b=x"), 422, "job b has no layer 'x', but 'conv1'", "query:layer_b")
-    bad(client.get(f"/v1/jobs/{a}/diff/{b}?layer=conv1"), 422, "", "query:layer")
-    bad(client.get(f"/v1/jobs/{a}/diff/{b}/units?change=kept"), 422, "", "query:change")
-    bad(client.get(f"/v1/jobs/{a}/diff/{b}/units?cursor=x"), 400, "damaged", "query:cursor")
+        compared.refused(client.get(f"/v1/jobs/{left}/diff/{right}"), 404, "there is no job")
+        compared.refused(client.get(f"/v1/jobs/{left}/diff/{right}/units"), 404, "there is no job")
+    compared.refused(client.get(f"/v1/jobs/{a}/diff/{running}"), 409, "is running")
+    compared.refused(client.get(f"/v1/jobs/{registration}/diff/{b}"), 422, "of kind registration")
+    compared.refused(
+        client.get(f"/v1/jobs/{a}/diff/{b}?layer_a=conv9"), 422, "'conv1'; did you mean 'conv1'?", "query:layer_a"
+    )
+    compared.refused(
+        client.get(f"/v1/jobs/{a}/diff/{b}?layer_b=x"), 422, "job b has no layer 'x', but 'conv1'", "query:layer_b"
+    )
+    compared.refused(client.get(f"/v1/jobs/{a}/diff/{b}?layer=conv1"), 422, "", "query:layer")
+    compared.refused(client.get(f"/v1/jobs/{a}/diff/{b}/units?change=kept"), 422, "", "query:change")
+    compared.refused(client.get(f"/v1/jobs/{a}/diff/{b}/units?cursor=x"), 400, "damaged", "query:cursor")
     assert client_of("local", "run").get(f"/v1/jobs/{a}/diff/{b}").status_code == 403
-
-
-def assert_of(client: FlaskClient, job: uuid.UUID, *assertions: Any) -> Any:
-    return client.post(f"/v1/jobs/{job}/assertions", json={"assertions": assertions})
-
-
-def test_assertions_are_judged_with_words(client: FlaskClient, two: tuple[uuid.UUID, uuid.UUID]) -> None:
-    a, b = two
-    given: list[dict[str, Any]] = [
-        {"figure": "detectors", "layer": "conv1", "at_least": 2},
-        {"figure": "detectors", "layer": "conv1", "no_less_than": {"job": str(a), "minus_percent": 50}},
-        {"figure": "dead_units", "layer": "conv1", "no_more_than": {"job": str(a), "layer": "conv1"}},
-        {"figure": "detectors", "layer": "conv1", "category": "object", "concept": "tree", "at_least": 1},
-    ]
-    verdict = assert_of(client, b, *given).json
-    assert verdict["passed"] is False
-    assert [(judged["passed"], judged["actual"], judged["expected"]) for judged in verdict["assertions"]] == [
-        (False, 1, 2),
-        (True, 1, 1),
-        (True, 1, 1),
-        (True, 1, 1),
-    ]
-    assert [judged["detail"] for judged in verdict["assertions"]] == [
-        "conv1 has 1 detector, wanted at least 2",
-        f"conv1 has 1 detector, wanted at least 1 (conv1 of job {a} has 2, minus 50 %)",
-        f"conv1 has 1 dead unit, wanted at most 1 (conv1 of job {a} has 1)",
-        "conv1 has 1 object detector of tree, wanted at least 1",
-    ]
-    for judged, assertion in zip(verdict["assertions"], given, strict=True):
-        bound = next(name for name in ("at_least", "no_less_than", "no_more_than") if name in assertion)
-        assert {name: judged[name] for name in assertion if name != bound}.items() <= assertion.items()
-
-
-HELD: dict[str, Any] = {"figure": "detectors", "layer": "conv1", "at_least": 1}
-
-
-def relative(job: object, **more: Any) -> dict[str, Any]:
-    return {"figure": "detectors", "layer": "conv1", "no_less_than": {"job": str(job), **more}}
-
-
-def test_bad_assertions_are_pointed_out(
-    client: FlaskClient, client_of: MakeClient, sessions: Sessions, two: tuple[uuid.UUID, uuid.UUID], subtests: Any
-) -> None:
-    a, b = two
-    with sessions.begin() as session:
-        theirs, _ = plant_two(session, "theirs")
-        team = planted.plant_team(session, "local")
-        failed = planted.plant_job(session, team, planted.plant_model(session, team, "beta"))
-        failed.state = "failed"
-        failed = failed.id
-    wrong: list[tuple[dict[str, Any], str, str]] = [
-        ({**HELD, "layer": "conv2"}, "but 'conv1'; did you mean", "/layer"),
-        ({**HELD, "category": "objects"}, "did you mean 'object'", "/category"),
-        ({**HELD, "concept": "treee"}, "did you mean 'tree'", "/concept"),
-        ({**HELD, "concept": "sky", "category": "part"}, "'sky'", "/concept"),
-        ({**HELD, "figure": "mean_iou"}, "", "/figure"),
-        ({**HELD, "figure": "distinct", "concept": "tree"}, "only detectors", "/concept"),
-        ({**HELD, "figure": "mean_best_iou", "category": "object"}, "not mean_best_iou", "/category"),
-        ({**HELD, "at_most": 1}, "exactly one of", ""),
-        ({"figure": "detectors", "layer": "conv1"}, "exactly one of", ""),
-        ({**HELD, "at_least": "1"}, "", "/at_least"),
-        ({**HELD, "at_leats": 1}, "", "/at_leats"),
-        (relative(uuid.UUID(int=7)), "there is no job", "/no_less_than/job"),
-        (relative(theirs), "there is no job", "/no_less_than/job"),
-        (relative(failed), "is failed", "/no_less_than/job"),
-        (relative(a, layer="conv7"), "but 'conv1'", "/no_less_than/layer"),
-        (relative(a, minus_percent=101), "", "/no_less_than/minus_percent"),
-        (relative(a, plus_percent=1), "", "/no_less_than/plus_percent"),
-    ]
-    for assertion, detail, pointer in wrong:
-        with subtests.test(str(assertion)):
-            bad(assert_of(client, b, HELD, assertion), 422, detail, f"/assertions/1{pointer}")
-    bad(assert_of(client, b), 422, "", "/assertions")
-    bad(assert_of(client, theirs, HELD), 404, "there is no job")
-    bad(assert_of(client, failed, HELD), 409, "is failed")
-    assert assert_of(client_of("local", "read"), b, HELD).json["passed"] is True
-    assert assert_of(client_of("local", "run"), b, HELD).status_code == 403
