@@ -12,7 +12,7 @@ from service.catalog.tables import Concept, Layer, Model
 from service.database import bulk_insert
 from service.errors import NotFound
 from service.pagination import Page, PageRequest, paginate
-from service.results.tables import LayerDissection, Unit, UnitLabel
+from service.results.tables import OWN_METHOD, LayerDissection, Unit, UnitLabel
 
 
 class LabelResult(NamedTuple):
@@ -35,13 +35,14 @@ class LabelResult(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True)
 class UnitResult:
-    """What a dissection found of a unit; its label is the one of rank 1, if there is any."""
+    """What was found of a unit; its label is the one of rank 1, if there is any. Imported results tell labels only."""
 
     index: int
-    threshold: float
-    active: int
-    peak: float
+    threshold: float | None = None
+    active: int | None = None
+    peak: float | None = None
     labels: Sequence[LabelResult]
+    similarity: float | None = None
     histogram: dict[str, Any] | None = None
     top_images: Sequence[dict[str, Any]] = field(default_factory=list)
     picture: str | None = None
@@ -49,12 +50,12 @@ class UnitResult:
 
 @dataclass(frozen=True, kw_only=True)
 class LayerResult:
-    """What a dissection found in a layer."""
+    """What was found in a layer."""
 
     layer_id: int
-    grid: int
-    samples: int
-    iou_artifact: str
+    grid: int | None = None
+    samples: int | None = None
+    iou_artifact: str | None = None
     units: Sequence[UnitResult]
 
 
@@ -71,30 +72,38 @@ class DissectionJob(Protocol):
     def params(self) -> dict[str, Any]: ...  # noqa: D102
 
 
-def write_dissection(session: Session, job: DissectionJob, layers: Sequence[LayerResult]) -> None:
-    """Write a dissection's rows, which answer for its layers from now on in the place of older ones.
+def write_dissection(
+    session: Session, job: DissectionJob, layers: Sequence[LayerResult], method: str = OWN_METHOD
+) -> None:
+    """Write a dissection's rows, which answer for its layers from now on in the place of older ones by that method.
 
     The artifacts that the results name must be recorded already; detectors are cut off at `job.params["cutoff"]`.
     """
     # one dissection of a model at a time, so that the newest is the last to be written
     session.execute(sa.select(Model.id).where(Model.id == job.model_id).with_for_update())
-    _retire(session, [layer.layer_id for layer in layers])
+    _retire(session, [layer.layer_id for layer in layers], method)
     for layer in layers:
-        _write_layer(session, job, layer)
+        _write_layer(session, job, layer, method)
 
 
-def _retire(session: Session, layer_ids: Sequence[int]) -> None:
-    current = sa.select(LayerDissection.id).where(LayerDissection.layer_id.in_(layer_ids), LayerDissection.current)
-    old = list(session.scalars(current))
+def _retire(session: Session, layer_ids: Sequence[int], method: str) -> None:
+    old = list(
+        session.scalars(
+            sa.select(LayerDissection.id).where(
+                LayerDissection.layer_id.in_(layer_ids), LayerDissection.method == method, LayerDissection.current
+            )
+        )
+    )
     for table, dissection_id in ((UnitLabel, UnitLabel.dissection_id), (Unit, Unit.dissection_id)):
         session.execute(sa.update(table).where(dissection_id.in_(old)).values(current=False))
     session.execute(sa.update(LayerDissection).where(LayerDissection.id.in_(old)).values(current=False))
 
 
-def _write_layer(session: Session, job: DissectionJob, layer: LayerResult) -> None:
+def _write_layer(session: Session, job: DissectionJob, layer: LayerResult, method: str) -> None:
     dissection = LayerDissection(
         job_id=job.id,
         layer_id=layer.layer_id,
+        method=method,
         current=True,
         grid=layer.grid,
         samples=layer.samples,
@@ -102,18 +111,19 @@ def _write_layer(session: Session, job: DissectionJob, layer: LayerResult) -> No
     )
     session.add(dissection)
     session.flush()
-    ids = _write_units(session, job, dissection.id, layer.units)
+    own = method == OWN_METHOD
+    ids = _write_units(session, job, dissection.id, layer.units, current=own)
     names = [*LabelResult._fields, "unit_id", "dissection_id", "current"]
-    rows = ((*label, ids[unit.index], dissection.id, True) for unit in layer.units for label in unit.labels)
+    rows = ((*label, ids[unit.index], dissection.id, own) for unit in layer.units for label in unit.labels)
     bulk_insert(session, UnitLabel, names, rows)
 
 
 def _write_units(
-    session: Session, job: DissectionJob, dissection_id: int, units: Sequence[UnitResult]
+    session: Session, job: DissectionJob, dissection_id: int, units: Sequence[UnitResult], *, current: bool
 ) -> dict[int, int]:
     if not units:
         return {}
-    common = {"dissection_id": dissection_id, "team_id": job.team_id, "current": True}
+    common = {"dissection_id": dissection_id, "team_id": job.team_id, "current": current}
     rows = [{**common, **_unit_row(unit, job.params["cutoff"])} for unit in units]
     written = session.execute(sa.insert(Unit).returning(Unit.index, Unit.id), rows)
     return dict(written.tuples().all())
@@ -129,6 +139,7 @@ def _unit_row(unit: UnitResult, cutoff: float) -> dict[str, Any]:
         "concept_id": label.concept_id if label else None,
         "iou": label.iou if label else 0.0,
         "detector": label is not None and label.iou > cutoff,
+        "similarity": unit.similarity,
         "histogram": unit.histogram,
         "top_images": list(unit.top_images),
         "picture": unit.picture,
@@ -143,6 +154,7 @@ class FoundUnit(NamedTuple):
     layer: str
     unit: int
     job_id: uuid.UUID
+    method: str
     current: bool
     threshold: float | None
     picture: str | None
@@ -150,6 +162,7 @@ class FoundUnit(NamedTuple):
     concept: str | None
     iou: float
     detector: bool
+    similarity: float | None
 
 
 class LabelRow(NamedTuple):
@@ -180,9 +193,14 @@ class ConceptRow(NamedTuple):
     detectors: int
 
 
-def answering(job_id: uuid.UUID | None) -> sa.ColumnElement[bool]:
-    """Whether a dissected layer answers a query: those of the job do, or the newest of each layer without one."""
-    return sa.and_(LayerDissection.current) if job_id is None else LayerDissection.job_id == job_id
+def answering(job_id: uuid.UUID | None, method: str | None = OWN_METHOD) -> sa.ColumnElement[bool]:
+    """Whether a dissected layer answers a query: those of the job do; without one the layer's newest by the method.
+
+    Without a method the newest by each.
+    """
+    if job_id is not None:
+        return LayerDissection.job_id == job_id
+    return sa.and_(LayerDissection.current, sa.true() if method is None else LayerDissection.method == method)
 
 
 def find_units(session: Session, team_id: uuid.UUID, *filters: sa.ColumnElement[bool]) -> list[FoundUnit]:
@@ -194,6 +212,7 @@ def find_units(session: Session, team_id: uuid.UUID, *filters: sa.ColumnElement[
             Layer.name,
             Unit.index,
             LayerDissection.job_id,
+            LayerDissection.method,
             Unit.current,
             Unit.threshold,
             Unit.picture,
@@ -201,6 +220,7 @@ def find_units(session: Session, team_id: uuid.UUID, *filters: sa.ColumnElement[
             Concept.name,
             Unit.iou,
             Unit.detector,
+            Unit.similarity,
         )
         .join(LayerDissection, LayerDissection.id == Unit.dissection_id)
         .join(Layer, Layer.id == LayerDissection.layer_id)
@@ -224,9 +244,19 @@ def get_unit(
 
 
 def history_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[FoundUnit]:
-    """The same unit in all dissections of its layer, newest first."""
-    same = (Model.name == found.model, Layer.name == found.layer, Unit.index == found.unit)
-    return sorted(find_units(session, team_id, *same), key=lambda unit: unit.id, reverse=True)
+    """The same unit in all dissections of its layer by the same method, newest first."""
+    units = find_units(session, team_id, *_same_unit(found), LayerDissection.method == found.method)
+    return sorted(units, key=lambda unit: unit.id, reverse=True)
+
+
+def imported_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[FoundUnit]:
+    """The same unit as each of the tools saw it whose results were imported, the newest of each."""
+    imported = sa.and_(answering(None, None), LayerDissection.method != OWN_METHOD)
+    return sorted(find_units(session, team_id, *_same_unit(found), imported), key=lambda unit: unit.method)
+
+
+def _same_unit(found: FoundUnit) -> tuple[sa.ColumnElement[bool], ...]:
+    return Model.name == found.model, Layer.name == found.layer, Unit.index == found.unit
 
 
 def labels_of(session: Session, unit_id: int) -> list[LabelRow]:

@@ -13,22 +13,28 @@ def describe_match(match: Match) -> dict[str, Any]:
     """A unit and, where a concept was asked for, how well it fits that, for `UnitSchema`."""
     described = _describe(match.found)
     if match.concept is not None:
-        described["match"] = {"category": match.concept.category, "concept": match.concept.name, "iou": match.iou}
+        iou = match.iou if measures_iou(match.found) else None
+        described["match"] = {"category": match.concept.category, "concept": match.concept.name, "iou": iou}
     return described
 
 
 def describe_detail(
-    found: FoundUnit, unit: Unit, labels: Sequence[LabelRow], history: Sequence[FoundUnit]
+    found: FoundUnit,
+    unit: Unit,
+    labels: Sequence[LabelRow],
+    history: Sequence[FoundUnit],
+    imported: Sequence[FoundUnit],
 ) -> dict[str, Any]:
     """All of a unit, for `UnitDetailSchema`."""
     return {
         **_describe(found),
         "active": unit.active,
         "peak": unit.peak,
-        "labels": [_describe_label(label, unit.active) for label in labels],
+        "labels": [_describe_label(found, label, unit.active) for label in labels],
         "histogram": _describe_histogram(unit.histogram),
         "top_images": unit.top_images,
         "history": [_describe_past(past) for past in history],
+        "imported": [{"job": other.job_id, "label": _label(other)} for other in imported],
     }
 
 
@@ -49,8 +55,15 @@ def _describe(found: FoundUnit) -> dict[str, Any]:
     }
 
 
-def _describe_label(label: LabelRow, active: int | None) -> dict[str, Any]:
-    return {**label._asdict(), "activated_share": label.intersection / active if active else None}
+def measures_iou(found: FoundUnit) -> bool:
+    """Whether the unit's label rests on an IoU; one that came with a similarity does not."""
+    return found.similarity is None
+
+
+def _describe_label(found: FoundUnit, label: LabelRow, active: int | None) -> dict[str, Any]:
+    share = label.intersection / active if active else None
+    counts = {} if measures_iou(found) else dict.fromkeys(("iou", "intersection", "union"))
+    return {**label._asdict(), "activated_share": share, **counts}
 
 
 def _describe_histogram(histogram: dict[str, Any] | None) -> dict[str, Any] | None:
@@ -69,8 +82,10 @@ def _label(found: FoundUnit) -> dict[str, Any] | None:
     return {
         "category": found.category,
         "concept": found.concept,
-        "iou": found.iou,
+        "iou": found.iou if measures_iou(found) else None,
         "detector": found.detector,
+        "method": found.method,
+        "similarity": found.similarity,
     }
 
 

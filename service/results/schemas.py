@@ -4,7 +4,8 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.pagination import PageQuery
-from service.results.search_queries import SORTS
+from service.results.search_queries import ANY_METHOD, SORTS
+from service.results.tables import IMPORTED_METHODS, OWN_METHOD
 
 NAME = validate.Length(1, 256)
 
@@ -21,7 +22,13 @@ class UnitsQuerySchema(PageQuery):
     concept = fields.String(load_default=None, validate=NAME, metadata={"description": "in any category"})
     category = fields.String(load_default=None, validate=NAME)
     job = fields.UUID(
-        load_default=None, metadata={"description": "a dissection; without it the newest of each layer answers"}
+        load_default=None,
+        metadata={"description": "a dissection or an import; without it the newest of each layer answers"},
+    )
+    method = fields.String(
+        load_default=OWN_METHOD,
+        validate=validate.OneOf([OWN_METHOD, *IMPORTED_METHODS, ANY_METHOD]),
+        metadata={"description": "what found the labels: a dissection here, or the tool whose results were imported"},
     )
     min_iou = fields.Float(load_default=None, validate=validate.Range(0, 1))
     detectors = fields.Boolean(
@@ -35,7 +42,7 @@ class UnitsQuerySchema(PageQuery):
 class UnitQuerySchema(Schema):
     """Which dissection of a unit is asked for."""
 
-    job = fields.UUID(load_default=None, metadata={"description": "a dissection instead of the newest"})
+    job = fields.UUID(load_default=None, metadata={"description": "a dissection, or an import, instead of the newest"})
 
 
 class ConceptsQuerySchema(PageQuery):
@@ -50,7 +57,9 @@ class MatchSchema(Schema):
 
     category = fields.String(required=True)
     concept = fields.String(required=True)
-    iou = fields.Float(required=True)
+    iou = fields.Float(
+        required=True, allow_none=True, metadata={"description": "null by a method that measures similarity"}
+    )
 
 
 class LabelSchema(MatchSchema):
@@ -59,12 +68,23 @@ class LabelSchema(MatchSchema):
     detector = fields.Boolean(required=True)
 
 
+class FoundLabelSchema(LabelSchema):
+    """A unit's best concept, and what found it."""
+
+    method = fields.String(required=True, metadata={"description": "`dissection`, or the tool that it comes from"})
+    similarity = _score("of unit and concept, by a method that measures no IoU")
+
+
 class StoredLabelSchema(MatchSchema):
     """One of the concepts that a unit fits best."""
 
     rank = fields.Integer(required=True, metadata={"description": "1 for the label"})
-    intersection = fields.Integer(required=True, metadata={"description": "grid cells of both unit and concept"})
-    union = fields.Integer(required=True, metadata={"description": "grid cells of either"})
+    intersection = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "grid cells of both unit and concept, or what else the method counts"},
+    )
+    union = fields.Integer(required=True, allow_none=True, metadata={"description": "of either"})
     iou_low = _score("with iou_high the 95 % bootstrap interval over images; of the label alone")
     iou_high = _score("see iou_low")
     activated_share = _score("share of the unit's grid cells that carry the concept")
@@ -98,7 +118,14 @@ class HistorySchema(Schema):
     job = fields.UUID(required=True)
     current = fields.Boolean(required=True)
     threshold = fields.Float(required=True, allow_none=True)
-    label = fields.Nested(LabelSchema, required=True, allow_none=True)
+    label = fields.Nested(FoundLabelSchema, required=True, allow_none=True)
+
+
+class ImportedSchema(Schema):
+    """What another tool found of a unit."""
+
+    job = fields.UUID(required=True)
+    label = fields.Nested(FoundLabelSchema, required=True, allow_none=True)
 
 
 class UnitSchema(Schema):
@@ -108,7 +135,7 @@ class UnitSchema(Schema):
     layer = fields.String(required=True)
     unit = fields.Integer(required=True)
     threshold = fields.Float(required=True, allow_none=True)
-    label = fields.Nested(LabelSchema, required=True, allow_none=True)
+    label = fields.Nested(FoundLabelSchema, required=True, allow_none=True)
     match = fields.Nested(MatchSchema, allow_none=True, metadata={"description": "the concept that was asked for"})
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
@@ -127,6 +154,11 @@ class UnitDetailSchema(UnitSchema):
     histogram = fields.Nested(HistogramSchema, required=True, allow_none=True)
     top_images = fields.List(fields.Nested(TopImageSchema), required=True)
     history = fields.List(fields.Nested(HistorySchema), required=True)
+    imported = fields.List(
+        fields.Nested(ImportedSchema),
+        required=True,
+        metadata={"description": "the newest import of each tool's results"},
+    )
 
 
 class ConceptSchema(Schema):

@@ -13,9 +13,16 @@ from service.errors import Invalid
 from service.jobs.tables import Job
 from service.pagination import Page, PageRequest, SortKey, merge, paginate
 from service.results.queries import FoundUnit, answering, find_units
-from service.results.tables import LayerDissection, Unit, UnitLabel
+from service.results.tables import OWN_METHOD, LayerDissection, Unit, UnitLabel
 
-SORTS: Mapping[str, SortKey] = {"iou": Unit.iou, "unit": Unit.index, "threshold": Unit.threshold}
+ANY_METHOD = "any"
+SORTS: Mapping[str, SortKey] = {
+    "iou": Unit.iou,
+    "unit": Unit.index,
+    # keys are never null; not every method finds them
+    "threshold": sa.func.coalesce(Unit.threshold, 0.0, type_=sa.Float),
+    "similarity": sa.func.coalesce(Unit.similarity, 0.0, type_=sa.Float),
+}
 """What units may be sorted by; with a concept asked for, `iou` is its own instead of the label's."""
 
 
@@ -84,12 +91,13 @@ def _within(table: type[Unit] | type[UnitLabel], dissections: list[int] | None) 
 
 def _find_dissections(session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any]) -> list[int] | None:
     """The dissected layers to search in, None for all current ones."""
-    model, layer, job = wanted["model"], wanted["layer"], wanted["job"]
-    if model is None and layer is None and job is None:
+    model, layer, job, method = wanted["model"], wanted["layer"], wanted["job"], wanted["method"]
+    if model is None and layer is None and job is None and method == OWN_METHOD:
         return None
     models = [Model.team_id == team_id, *([] if model is None else [Model.name == model])]
     layers = [] if layer is None else [Layer.name == layer]
-    statement = sa.select(LayerDissection.id).join(Layer).join(Model).where(*models, *layers, answering(job))
+    answers = answering(job, None if method == ANY_METHOD else method)
+    statement = sa.select(LayerDissection.id).join(Layer).join(Model).where(*models, *layers, answers)
     found = list(session.scalars(statement))
     if not found:
         _check_name(session, sa.select(Model.name).where(Model.team_id == team_id), "model", model)
@@ -124,6 +132,6 @@ def _check_job(session: Session, team_id: uuid.UUID, job_id: uuid.UUID | None) -
     if job_id is None:
         return
     kind = session.scalar(sa.select(Job.kind).where(Job.team_id == team_id, Job.id == job_id))
-    if kind != "dissection":
+    if kind not in ("dissection", "import"):
         problem = f"there is no job {job_id} here" if kind is None else f"the job {job_id} is of kind {kind}"
         raise Invalid(f"{problem}; GET /v1/jobs?kind=dissection lists those that can be named", "query:job")

@@ -9,6 +9,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from service.database import Table
 
 OWN_METHOD = "dissection"
+IMPORTED_METHODS = ("netdissect", "netdissect-lite", "clip-dissect")
+"""Tools whose results may be imported; the names of their formats, too."""
 
 BigId = sa.BigInteger().with_variant(sa.Integer, "sqlite")
 

@@ -39,7 +39,8 @@ def get_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> dict[s
     found = queries.get_unit(db(), team_id(), model, layer, unit, query["job"])
     labels = queries.labels_of(db(), found.id)
     history = queries.history_of(db(), team_id(), found)
-    return describe_detail(found, db().get_one(Unit, found.id), labels, history)
+    imported = queries.imported_of(db(), team_id(), found)
+    return describe_detail(found, db().get_one(Unit, found.id), labels, history, imported)
 
 
 @blueprint.get("/concepts")

@@ -63,7 +63,10 @@ def detector(job: uuid.UUID) -> dict[str, Any]:
         "layer": "conv1",
         "unit": 0,
         "threshold": 1.5,
-        "label": {"category": "object", "concept": "tree", "iou": 0.25, "detector": True},
+        "label": {
+            **{"category": "object", "concept": "tree", "iou": 0.25, "detector": True},
+            **{"method": "dissection", "similarity": None},
+        },
         "links": {
             "self": "/v1/models/alpha/layers/conv1/units/0",
             "layer": "/v1/units?model=alpha&layer=conv1",
@@ -115,6 +118,7 @@ def test_a_unit_has_all_that_was_found_of_it(client: FlaskClient, job: uuid.UUID
         "histogram": HISTOGRAM,
         "top_images": [{"image": "a.png", "digest": "c" * 64, "peak": 3.5}],
         "history": [{"job": str(job), "current": True, "threshold": 1.5, "label": detector["label"]}],
+        "imported": [],
     }
     assert client.get(f"{detector['links']['self']}?job={job}").status_code == 200
 
@@ -168,6 +172,7 @@ BAD_QUERIES = {
     "min_iou=1.1": "query:min_iou",
     "detectors=perhaps": "query:detectors",
     "sort=effect": "query:sort",
+    "method=broden": "query:method",
     "class=beach": "query:class",
     "limit=0": "query:limit",
     "concept=": "query:concept",
