@@ -5,11 +5,11 @@ its name and checked; only tensors' bytes are copied as they are, and the rest i
 """
 
 import json
+import os
 import re
 import shutil
 import zipfile
 from math import prod
-from pathlib import Path
 from typing import IO, Any
 
 import torch
@@ -30,7 +30,7 @@ LEFT_OUT = re.compile(r"data/sample_inputs/model\.pt|\.data/(version|serializati
 """Nothing here reads them, and the sample inputs are pickled."""
 
 
-def write_clean(path: Path, target: IO[bytes]) -> None:
+def write_clean(file: IO[bytes], target: IO[bytes]) -> None:
     """Write an archive that holds the same program and tensors, and nothing that is run or unpickled when it is loaded.
 
     Raises
@@ -39,8 +39,9 @@ def write_clean(path: Path, target: IO[bytes]) -> None:
         If the file is no such archive, is damaged, or holds anything that cannot be taken over.
     """
     try:
-        with zipfile.ZipFile(path) as source, zipfile.ZipFile(target, "w") as clean:
-            _copy(source, clean, _list_entries(source, path.stat().st_size))
+        size = file.seek(0, os.SEEK_END)
+        with zipfile.ZipFile(file) as source, zipfile.ZipFile(target, "w") as clean:
+            _copy(source, clean, _list_entries(source, size))
     except (zipfile.BadZipFile, EOFError, NotImplementedError, RecursionError, RuntimeError, ValueError) as error:
         raise Invalid(f"the exported archive is cut off or damaged: {error}", "/weights") from error
 

@@ -19,10 +19,12 @@ from tests.workers.networks.exporting import (
     WEIGHTS,
     archive,
     entries_of,
+    load_unconfined,
     network,
     pack,
     spoil,
 )
+from workers.networks import exported
 from workers.networks.exported import ExportedArchive
 from workers.networks.exported_archive import write_clean
 
@@ -52,7 +54,9 @@ def trace(tmp_path):
 
 
 @pytest.fixture
-def opened(tmp_path):
+def opened(tmp_path, monkeypatch):
+    monkeypatch.setattr(exported, "load_confined", load_unconfined)
+
     def run(content):
         (tmp_path / "net.pt2").write_bytes(content)
         return ExportedArchive().open(tmp_path / "net.pt2", CPU)
@@ -363,10 +367,9 @@ def test_networks_that_were_exported_otherwise_are_told_how_to(refused, make, ma
     refused(make(), f"(?s){match}.*dynamic_shapes")
 
 
-def test_the_copy_that_is_loaded_holds_nothing_else(tmp_path, data):
-    (tmp_path / "net").write_bytes(spoil(data, entries={"extra/notes": b"hello"}))
+def test_the_copy_that_is_loaded_holds_nothing_else(data):
     clean = io.BytesIO()
-    write_clean(tmp_path / "net", clean)
+    write_clean(io.BytesIO(spoil(data, entries={"extra/notes": b"hello"})), clean)
     entries = entries_of(clean.getvalue())
     assert entries["data/sample_inputs/model.pt"] == b""
     assert not {name for name in entries if name.startswith(("extra", ".data/serial"))}
