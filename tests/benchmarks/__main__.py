@@ -5,9 +5,11 @@ import os
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"  # must stand before numpy and torch are imported
 
-from tests.benchmarks import dissection, queries  # noqa: E402
+from tests.benchmarks import dissection, jobs, queries  # noqa: E402
 
 if __name__ == "__main__":
     dissection.main()
+    print()
+    jobs.main()
     print()
     queries.main()

@@ -1,17 +1,16 @@
 """What a dissection costs beyond the bare forward passes over the same images.
 
-VGG-16 at 224 px, untrained, 128 images, 300 concepts in 6 label channels, grid 56, one thread. Bare and dissected
+Untrained networks at 224 px, 128 images, 300 concepts in 6 label channels, grid 56, one thread. Bare and dissected
 batches alternate, so that whatever else the machine does falls on both alike; both are counted in CPU time. The pilot,
-the thresholds, the counts and the labels are part of what is counted.
+the thresholds, the counts, the labels and their scores are part of what is counted; `jobs` measures whole jobs.
 
     python -m tests.benchmarks.dissection
 """
 
-import resource
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from functools import partial, reduce
 from operator import add
 
@@ -20,18 +19,22 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn.functional import interpolate
-from torchvision.models import vgg16
+from torchvision.models import resnet18, vgg16
 
+from workers.analysis.bootstrap import iou_intervals, resample
 from workers.analysis.collecting import BatchMaps, LayerCollector, LayerShard, batch_maps
-from workers.analysis.intersections import count, iou, label_table
+from workers.analysis.intersections import count, count_by_image, image_totals, iou, label_table
 from workers.analysis.labels import alive, best_concepts, notable_pairs
+from workers.analysis.presence import presence_scores, rank
 from workers.analysis.thresholds import pilot_bounds, thresholds
 from workers.analysis.upsampling import Mode, sample_grid
+from workers.networks.precision import as_input
 from workers.networks.taps import stream
 
 IMAGES, PILOT, SHARD, BATCH = 128, 32, 64, 16
 CONCEPTS, CHANNELS, GRID, TOP, QUANTILE = 300, 6, 56, 5, 0.01
 MODE: Mode = "zero"
+CPU = torch.device("cpu")
 LAST_CONVOLUTION = ["features.29"]
 ALL_CONVOLUTIONS = [f"features.{index}" for index in (1, 3, 6, 8, 11, 13, 15, 18, 20, 22, 25, 27, 29)]
 
@@ -73,8 +76,13 @@ def patchy_labels(images: NDArray[np.int64]) -> NDArray[np.uint16]:
 class Dissection:
     """One pass over the images, held in memory: as a job does it, with the same functions."""
 
-    def __init__(self, network: nn.Module, layers: list[str]) -> None:
-        self.network, self.layers, self.clock = network, layers, Clock()
+    def __init__(self, network: nn.Module, layers: list[str], precision: torch.dtype) -> None:
+        self.bare, self.network, self.layers, self.clock = network, network, layers, Clock()
+        self.precision = "float32"
+        if precision == torch.bfloat16:
+            self.precision = "bfloat16"
+            self.network = deepcopy(network).to(torch.bfloat16).to(memory_format=torch.channels_last)
+        self.network(as_input(smooth_images(np.arange(BATCH)), CPU, self.precision))
         self.pilot = np.arange(0, IMAGES, IMAGES // PILOT)
         rest = np.setdiff1d(np.arange(IMAGES), self.pilot)
         self.shards = [self.pilot, *np.split(rest, range(SHARD, len(rest), SHARD))]
@@ -122,11 +130,18 @@ class Dissection:
 
     def forward(self, images: NDArray[np.int64], consumers: dict[str, partial[None]]) -> None:
         batch = smooth_images(images)
+        turns = [self.pass_bare, partial(self.pass_dissected, consumers)]
         # Whoever comes second finds caches and memory warm: take turns.
-        turns = [("bare", {}), ("dissection", consumers)]
-        for kind, hooks in turns if images[0] // BATCH % 2 else reversed(turns):
-            with self.clock.counts(kind), stream(self.network, hooks, dict.fromkeys(hooks, 1)):
-                self.network(batch)
+        for turn in turns if images[0] // BATCH % 2 else reversed(turns):
+            turn(batch)
+
+    def pass_bare(self, batch: Tensor) -> None:
+        with self.clock.counts("bare"):
+            self.bare(batch)
+
+    def pass_dissected(self, consumers: dict[str, partial[None]], batch: Tensor) -> None:
+        with self.clock.counts("dissection"), stream(self.network, consumers, dict.fromkeys(consumers, 1)):
+            self.network(as_input(batch, CPU, self.precision))
 
 
 def batches(images: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -144,36 +159,58 @@ def measure(
     maxima = np.max([shard.peaks.max(axis=0) for shard in shards], axis=0)
     levels, known = thresholds([shard.candidates for shard in shards], bounds, minima, IMAGES * GRID**2, QUANTILE)
     assert known.all(), "a pilot's bound was too high: the figures below would lack the second pass"
-    counts = [count(shard.candidates, levels, table, CONCEPTS) for shard, table in zip(shards, tables, strict=True)]
-    scores = iou(reduce(add, counts))
-    living = alive(levels, minima, maxima)
-    notable_pairs(scores, living)
-    return best_concepts(scores, living)
+    counts = reduce(
+        add, [count(shard.candidates, levels, table, CONCEPTS) for shard, table in zip(shards, tables, strict=True)]
+    )
+    scores, living = iou(counts), alive(levels, minima, maxima)
+    labels = best_concepts(scores, living)
+    score(shards, tables, levels, scores, labels, living)
+    return labels
 
 
-def peak_memory() -> float:
-    """The most memory this process has held, in MiB."""
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+def score(
+    shards: list[LayerShard],
+    tables: list[NDArray[np.uint16]],
+    levels: NDArray[np.float64],
+    scores: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    living: NDArray[np.bool_],
+) -> None:
+    sizes = [len(shard.peaks) for shard in shards]
+    totals = np.concatenate([image_totals(t, n, CONCEPTS) for t, n in zip(tables, sizes, strict=True)])
+    presence_scores(rank(np.concatenate([shard.peaks for shard in shards])), totals > 0, *notable_pairs(scores, living))
+    shared, unions = np.zeros((2, IMAGES, len(labels)), np.int64)
+    for unit in np.flatnonzero(labels >= 0).tolist():
+        parts = [
+            count_by_image(shard.candidates.above(unit, levels[unit]), table, labels[unit], size)
+            for shard, table, size in zip(shards, tables, sizes, strict=True)
+        ]
+        shared[:, unit], areas = (np.concatenate(part) for part in zip(*parts, strict=True))
+        unions[:, unit] = areas + totals[:, labels[unit]] - shared[:, unit]
+    iou_intervals(resample(IMAGES), shared, unions)
+
+
+CASES = (
+    ("VGG-16 conv5_3", vgg16, LAST_CONVOLUTION, torch.float32, 1.08),
+    ("VGG-16, 13 convolutions", vgg16, ALL_CONVOLUTIONS, torch.float32, 1.30),
+    ("ResNet-18 layer4", resnet18, ["layer4"], torch.float32, 1.15),
+    ("VGG-16 conv5_3, bfloat16", vgg16, LAST_CONVOLUTION, torch.bfloat16, 0.6),
+)
 
 
 def main() -> None:
     torch.set_num_threads(1)
-    torch.manual_seed(0)
-    network = vgg16(weights=None).eval()
-    with torch.inference_mode():
-        network(smooth_images(np.arange(BATCH)))
-        own = peak_memory()
-        print("| dissection of VGG-16 | units | bare, s | dissected, s | ratio | bound | memory beyond, MiB |")
-        print("|---|---|---|---|---|---|---|")
-        for title, layers, bound in (("conv5_3", LAST_CONVOLUTION, 1.08), ("13 convolutions", ALL_CONVOLUTIONS, 1.30)):
-            dissection = Dissection(network, layers)
+    print("| dissection | units | bare in float32, s | dissected, s | ratio | bound |")
+    print("|---|---|---|---|---|---|", flush=True)
+    for title, build, layers, precision, bound in CASES:
+        torch.manual_seed(0)
+        with torch.inference_mode():
+            dissection = Dissection(build(weights=None).eval(), layers, precision)
             units = sum(map(len, dissection.run().values()))
-            bare, dissected = dissection.clock.seconds["bare"], dissection.clock.seconds["dissection"]
-            print(
-                f"| {title} | {units} | {bare:.1f} | {dissected:.1f} | {dissected / bare:.3f} | {bound:.2f} "
-                f"| {peak_memory() - own:.0f} |",
-                flush=True,
-            )
+        bare, dissected = dissection.clock.seconds["bare"], dissection.clock.seconds["dissection"]
+        print(
+            f"| {title} | {units} | {bare:.1f} | {dissected:.1f} | {dissected / bare:.3f} | {bound:.2f} |", flush=True
+        )
 
 
 if __name__ == "__main__":

@@ -46,6 +46,11 @@ class Candidates:
         """Where a unit's samples are in `values` and `positions`."""
         return slice(int(self.offsets[unit]), int(self.offsets[unit + 1]))
 
+    def above(self, unit: int, threshold: float) -> NDArray[np.uint32]:
+        """Positions (m,) of a unit's samples that are strictly greater than its threshold."""
+        of = self.of(unit)
+        return self.positions[of][self.values[of] > threshold]
+
 
 def extract(maps: Tensor, peaks: Tensor, bounds: Tensor, grid: int, mode: Mode, start: int = 0) -> Candidates:
     """Keep the samples on the grid that lie above their unit's bound.

@@ -103,11 +103,36 @@ def count(candidates: Candidates, thresholds: NDArray[np.float64], table: NDArra
     areas = np.zeros(candidates.units, np.int64)
     intersections = np.zeros((candidates.units, concepts), np.int64)
     for unit, threshold in enumerate(thresholds):
-        of = candidates.of(unit)
-        inside = candidates.positions[of][candidates.values[of] > threshold]
+        inside = candidates.above(unit, threshold)
         areas[unit] = len(inside)
         intersections[unit] = _count_labels(table[inside], concepts)
     return Counts(areas, totals, intersections)
+
+
+def count_by_image(
+    inside: NDArray[np.uint32], table: NDArray[np.uint16], concept: int, images: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Count a unit's pixels image by image.
+
+    Parameters
+    ----------
+    inside : (m,) uint32
+        Positions of the unit's pixels in a shard of n images, from `Candidates.above`.
+    table : (n * G * G, channels) uint16
+        The shard's labels, from `label_table`.
+    concept : int
+        Index of a concept.
+    images : int
+        The number n.
+
+    Returns
+    -------
+    shared, areas : (n,) int64
+        The unit's pixels that carry the concept, and all of them.
+    """
+    image = inside // (len(table) // images)
+    carried = (table[inside] == concept + 1).any(axis=1)
+    return np.bincount(image[carried], minlength=images), np.bincount(image, minlength=images)
 
 
 def iou(counts: Counts) -> NDArray[np.float64]:

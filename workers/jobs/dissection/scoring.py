@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from workers.analysis.bootstrap import iou_intervals, resample
 from workers.analysis.controls import permutations, shuffled_iou
-from workers.analysis.intersections import Counts, iou
+from workers.analysis.intersections import Counts, count_by_image, iou
 from workers.analysis.labels import best_concepts, notable_pairs
 from workers.analysis.presence import histogram, presence_scores, rank
 from workers.jobs.dissection.blocks import Block, candidates_of
@@ -64,8 +64,7 @@ class Scoring:
         for place, concept in enumerate(labels.tolist()):
             self.context.check()
             if concept >= 0:
-                shared[:, place], areas = self._image_counts(place, concept)
-                unions[:, place] = areas + self.totals[:, concept] - shared[:, place]
+                shared[:, place], unions[:, place] = self._by_image(place, concept)
         low, high = iou_intervals(resample(len(self.totals)), shared, unions)
         return {"iou_low": low, "iou_high": high}
 
@@ -75,9 +74,7 @@ class Scoring:
         reached, best = [], []
         for place, unit in enumerate(self.block.units.tolist()):
             self.context.check()
-            above = self._above(place)
-            cells = np.concatenate(above) % self.cells
-            shuffled = shuffled_iou(self._images_of(above), cells, totals, self.table, orders)  # (P, C)
+            shuffled = shuffled_iou(*self._pixels(place), totals, self.table, orders)  # (P, C)
             reached.append((shuffled >= scores[unit]).sum(axis=0))
             best.append(shuffled.max(axis=1, initial=0))
         return {"reached": np.stack(reached), "best": np.stack(best, axis=1)}
@@ -113,28 +110,22 @@ class Scoring:
         ordered[np.concatenate(self.images)] = joined
         return ordered
 
-    def _above(self, place: int) -> list[NDArray[np.int64]]:
+    def _above(self, place: int) -> list[NDArray[np.uint32]]:
         """Positions of a unit's pixels in each part."""
-        threshold = self.block.thresholds[place]
-        where = self.places[int(self.block.units[place])]
-        found = []
-        for candidates in self.candidates:
-            of = candidates.of(where)
-            found.append(candidates.positions[of][candidates.values[of] > threshold].astype(np.int64))
-        return found
+        where, threshold = self.places[int(self.block.units[place])], float(self.block.thresholds[place])
+        return [candidates.above(where, threshold) for candidates in self.candidates]
 
-    def _images_of(self, above: list[NDArray[np.int64]]) -> NDArray[np.int64]:
-        """The image of each position, by its place in the selection."""
-        pieces = [mine[positions // self.cells] for mine, positions in zip(self.images, above, strict=True)]
-        return np.concatenate(pieces)
+    def _by_image(self, place: int, concept: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Of each image (n,): pixels that the unit and the concept share, and those of either."""
+        shared = np.zeros(len(self.totals), np.int64)
+        unions = self.totals[:, concept].astype(np.int64)
+        for inside, part, images in zip(self._above(place), self.parts, self.images, strict=True):
+            shared[images], areas = count_by_image(inside, part.table, concept, len(images))
+            unions[images] += areas - shared[images]
+        return shared, unions
 
-    def _image_counts(self, place: int, concept: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Of each image (n,): pixels of the unit that carry the concept, and all of the unit's pixels."""
+    def _pixels(self, place: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Image, by its place in the selection, and grid cell of each of a unit's pixels."""
         above = self._above(place)
-        carries = [
-            (part.table[positions] == concept + 1).any(axis=1)
-            for part, positions in zip(self.parts, above, strict=True)
-        ]
-        images, count = self._images_of(above), len(self.totals)
-        carried = images[np.concatenate(carries)]
-        return np.bincount(carried, minlength=count), np.bincount(images, minlength=count)
+        images = [mine[inside // self.cells] for mine, inside in zip(self.images, above, strict=True)]
+        return np.concatenate(images), (np.concatenate(above) % self.cells).astype(np.int64)
