@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil
 
+PERMUTATION, ROTATION, UNTRAINED = "permutation", "rotation", "untrained"
 PILOT_IMAGES = 32
 """Images of the first shard, which the other shards' bounds come from."""
 IMAGES_IN_SHARD = 64
@@ -38,6 +39,12 @@ class DissectionSize:
     top_images: int
     segmenter_seconds: Sequence[float] = ()
     """Seconds that an image takes in each segmenter that labels it."""
+    controls: Sequence[str] = ()
+
+    @property
+    def views(self) -> int:
+        """How often each layer is looked at: as it is, in a random basis, untrained."""
+        return 1 + len({ROTATION, UNTRAINED} & {*self.controls})
 
     @property
     def units(self) -> int:
@@ -59,15 +66,16 @@ class Estimate:
 
 def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers: int) -> Estimate:
     """Reckon what a dissection takes when each image takes that many seconds of one worker, and has no labels yet."""
-    seconds_per_image += sum(size.segmenter_seconds)
     collecting = ceil(max(0, size.images - PILOT_IMAGES) / IMAGES_IN_SHARD)
-    measuring = sum(ceil(layer.units / UNITS_IN_SHARD) for layer in size.layers)
+    blocks = sum(ceil(layer.units / UNITS_IN_SHARD) for layer in size.layers)
+    networks = 2 if UNTRAINED in size.controls else 1
+    seconds = size.images * (networks * seconds_per_image + sum(size.segmenter_seconds))
     return Estimate(
-        shards=1 + collecting + measuring,
-        forward_passes=size.images * (1 + len(size.segmenter_seconds)),
+        shards=1 + collecting + size.views * blocks + blocks,  # each block of a layer is measured, then scored
+        forward_passes=size.images * (networks + len(size.segmenter_seconds)),
         scratch_bytes=scratch_bytes(size),
         artifact_bytes=_artifact_bytes(size),
-        seconds=size.images * seconds_per_image / workers if workers else None,
+        seconds=seconds / workers if workers else None,
         workers=workers,
     )
 
@@ -86,9 +94,10 @@ def scratch_bytes(size: DissectionSize) -> int:
 def scratch_bytes_per_image(size: DissectionSize) -> float:
     """Scratch space that each image of a dissection takes."""
     cells = size.grid**2
-    samples = size.units * cells * min(1.0, SLACK * size.quantile) * SAMPLE_BYTES
-    peaks = 4 * size.units
-    labels = 2 * size.label_channels * cells
+    samples = size.views * size.units * cells * min(1.0, SLACK * size.quantile) * SAMPLE_BYTES
+    peaks = 4 * size.views * size.units
+    copies = 2 if PERMUTATION in size.controls else 1
+    labels = 2 * size.label_channels * cells * copies + 4 * size.concepts
     return samples + peaks + labels + _top_map_bytes(size) / IMAGES_IN_SHARD
 
 

@@ -12,7 +12,8 @@ from service.jobs.estimates import (
     images_that_fit,
     scratch_bytes,
 )
-from workers.jobs.dissection.plan import plan_collect, plan_measure
+from workers.jobs.dissection.plan import next_stage
+from workers.jobs.dissection.views import views_of
 from workers.jobs.kind import FinishedStage
 
 SIZE = DissectionSize(
@@ -34,24 +35,45 @@ SIZES = st.builds(
     layers=st.lists(st.builds(LayerSize, st.integers(1, 4096), st.integers(1, 224), st.integers(1, 224)), min_size=1),
     quantile=st.floats(0, 0.5, exclude_min=True),
     top_images=st.integers(1, 100),
+    controls=st.lists(st.sampled_from(["permutation", "rotation", "untrained"]), unique=True),
 )
 
 
 def test_shards_are_the_pilot_the_images_and_the_units_of_each_layer():
     estimate = estimate_dissection(SIZE, 0.5, 2)
-    assert estimate.shards == 1 + 2 + (2 + 1)
+    assert estimate.shards == 1 + 2 + 2 * (2 + 1)  # each block is measured, then scored
     assert estimate.forward_passes == 130
     assert estimate.seconds == 130 * 0.5 / 2
 
 
 @given(SIZES)
 def test_the_shards_foretold_are_the_shards_planned(size):
-    layers = [("", layer.units, layer.height, layer.width) for layer in size.layers]
+    names = [str(number) for number in range(len(size.layers))]
+    layers = [(name, layer.units, 1, 1) for name, layer in zip(names, size.layers, strict=True)]
+    views = views_of({"layers": names, "controls": size.controls})
     images = size.images % 2000 + 1
-    prepared = FinishedStage("prepare", [{}], [{"selected": images, "part": "p", "layers": layers}])
-    collect = plan_collect(prepared.results[0])
-    planned = 1 + len(collect.shards if collect else []) + len(plan_measure([prepared]).shards)
+    finished = [FinishedStage("prepare", [{}], [{"selected": images, "part": "p", "layers": layers}])]
+    planned = 1
+    while stage := next_stage(finished, views):
+        planned += len(stage.shards)
+        payloads = [shard.payload for shard in stage.shards]
+        finished.append(
+            FinishedStage(stage.name, payloads, [{"part": "q", "block": "b", "unknown": []}] * len(payloads))
+        )
     assert estimate_dissection(replace(size, images=images), 1.0, 1).shards == planned
+
+
+def test_controls_cost_a_second_network_and_second_views():
+    plain = estimate_dissection(SIZE, 0.5, 2)
+    controlled = estimate_dissection(replace(SIZE, controls=["rotation", "untrained"]), 0.5, 2)
+    assert controlled.shards == 1 + 2 + (3 + 1) * (2 + 1)
+    assert controlled.forward_passes == 2 * plain.forward_passes
+    assert controlled.seconds == 2 * plain.seconds
+    kept = 130 * 310 * (100 * 0.02 * 8 + 4)
+    assert controlled.scratch_bytes - plain.scratch_bytes == 2 * kept
+    shuffled = estimate_dissection(replace(SIZE, controls=["permutation"]), 0.5, 2)
+    assert shuffled.forward_passes == plain.forward_passes
+    assert shuffled.scratch_bytes - plain.scratch_bytes == 130 * 2 * 100 * 2
 
 
 def test_each_segmenter_is_a_pass_of_its_own():
@@ -63,7 +85,7 @@ def test_each_segmenter_is_a_pass_of_its_own():
 def test_scratch_space_is_samples_peaks_labels_and_top_maps():
     samples = 130 * 310 * 100 * 0.02 * 8
     peaks = 130 * 310 * 4
-    labels = 130 * 2 * 100 * 2
+    labels = 130 * (2 * 100 * 2 + 4 * 20)
     top_maps = 130 / 64 * 4 * 4 * (300 * 10 * 10 + 10 * 5 * 4)
     assert abs(scratch_bytes(SIZE) - (samples + peaks + labels + top_maps)) < 1
 

@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from service.errors import Invalid
+from service.jobs.estimates import ROTATION, UNTRAINED
 from workers.analysis.collecting import BatchMaps, batch_maps
 from workers.analysis.controls import random_rotation, rotate
 from workers.analysis.upsampling import Mode
-from workers.jobs.dissection.views import ROTATION, UNTRAINED, View
+from workers.jobs.dissection.views import View
 from workers.jobs.kind import ShardContext
 from workers.jobs.subjects import Subject, calls_of, largest_batch, open_untrained
 from workers.networks.footprint import is_out_of_memory

@@ -11,13 +11,14 @@ from sqlalchemy.orm import Session
 
 from service.artifacts.queries import record_artifacts
 from service.catalog.queries import concept_ids, layer_ids
+from service.jobs.estimates import PERMUTATION
 from service.results.queries import LayerResult, UnitResult, write_dissection
 from workers.jobs.dissection.blocks import Block
 from workers.jobs.dissection.found import Found
 from workers.jobs.dissection.layer_scores import LayerScores
 from workers.jobs.dissection.plan import blocks_of, parts_of
 from workers.jobs.dissection.scratch import Part
-from workers.jobs.dissection.views import PERMUTATION, views_of
+from workers.jobs.dissection.views import views_of
 from workers.jobs.kind import FinishedStage, ShardContext
 
 NPY_TYPE = "application/x-npy"

@@ -3,11 +3,13 @@
 import json
 from dataclasses import asdict
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from service.jobs.estimates import PERMUTATION
 from workers.analysis.bootstrap import iou_intervals, resample
 from workers.analysis.controls import permutations, shuffled_iou
 from workers.analysis.intersections import Counts, count_by_image, iou
@@ -16,7 +18,6 @@ from workers.analysis.presence import histogram, presence_scores, rank
 from workers.jobs.dissection.blocks import Block, candidates_of
 from workers.jobs.dissection.plan import split_images
 from workers.jobs.dissection.scratch import Part
-from workers.jobs.dissection.views import PERMUTATION
 from workers.jobs.kind import ShardContext
 
 
@@ -96,13 +97,21 @@ class Scoring:
 
     @cached_property
     def table(self) -> NDArray[np.uint16]:
-        """The labels of all images, (n * G * G, channels), in a file of their own to be looked up at random."""
-        file = self.context.scratch / f"{self.name}-table.npy"
+        """The labels of all images, (n * G * G, channels), in one file of the job to be looked up at random."""
+        file = self.context.scratch / "table.npy"
+        if not file.exists():
+            self._write_table(file)
+        table: NDArray[np.uint16] = np.load(file, mmap_mode="r", allow_pickle=False)
+        return table.reshape(-1, table.shape[-1])
+
+    def _write_table(self, file: Path) -> None:
+        unfinished = file.with_name(f"{self.name}-table.npy")  # another shard may be at it as well
         channels = self.parts[0].table.shape[1]
-        table = np.lib.format.open_memmap(file, "w+", np.uint16, (len(self.totals), self.cells, channels))
+        table = np.lib.format.open_memmap(unfinished, "w+", np.uint16, (len(self.totals), self.cells, channels))
         for part, images in zip(self.parts, self.images, strict=True):
             table[images] = part.table.reshape(len(images), self.cells, channels)
-        return table.reshape(-1, channels)
+        table.flush()
+        unfinished.replace(file)
 
     def _in_order(self, pieces: list[NDArray[Any]]) -> NDArray[Any]:
         joined = np.concatenate(pieces)

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
-ROTATION, UNTRAINED, PERMUTATION = "rotation", "untrained", "permutation"
+from service.jobs.estimates import ROTATION, UNTRAINED
+
 SECOND_VIEWS = (ROTATION, UNTRAINED)
 """Controls that see the images anew; `permutation` looks at what the layers themselves showed."""
 
