@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 from safetensors.torch import save_file
@@ -36,6 +37,7 @@ def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
     directory = tmp_path_factory.mktemp("readme")
     save_file(squeezenet1_1(weights=None).state_dict(), directory / "streetnet.safetensors")
     write_archive(directory / "streets.zip")
+    ZipFile(directory / "streets.zip").extractall(directory / "streets")
     (directory / "my_network.py").write_text(NETWORK)
     return directory
 

@@ -2,7 +2,7 @@
 
 from unitatlas.client import Client
 from unitatlas.comparing import Diff, UnitChange, Verdict
-from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.jobs import Job
 from unitatlas.types import (
     Class,
@@ -37,5 +37,6 @@ __all__ = [
     "Unit",
     "UnitChange",
     "UnitDetails",
+    "UploadError",
     "Verdict",
 ]

@@ -6,11 +6,11 @@ import click
 
 from unitatlas.client import Client
 from unitatlas.commands import catalog, comparing, jobs, local, results
-from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
 
-EXPECTED = (Problem, ServiceUnreachable, JobFailed, TimeoutError, Failing, NotExportable)
+EXPECTED = (Problem, ServiceUnreachable, JobFailed, TimeoutError, Failing, NotExportable, UploadError)
 
 
 def main() -> None:

@@ -1,8 +1,6 @@
 """The service as Python calls."""
 
-import hashlib
 import os
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +13,11 @@ import httpx
 from unitatlas.comparing import Diff, UnitChange
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.jobs import Job
-from unitatlas.transport import PASSING, TRIES, Transport
+from unitatlas.transport import Transport
 from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
+from unitatlas.uploads import open_source, upload
 
 DEFAULT_URL = "http://127.0.0.1:8000"
-CHUNK = 1 << 20
-PART = 64 * CHUNK
-"""Bytes that one request uploads: what a broken connection costs at the most."""
 
 
 class Client:
@@ -97,9 +93,23 @@ class Client:
             for layer in self._transport.get(f"/v1/models/{quote(model, safe='')}/layers")["data"]
         ]
 
-    def register_dataset(self, name: str, format: str, location: dict[str, Any], *, grid: int | None = None) -> Dataset:
-        """Register images and return them once a worker has checked them."""
-        body = {"name": name, "format": format, "location": location}
+    def register_dataset(
+        self,
+        name: str,
+        format: str,
+        location: dict[str, Any] | str | Path,
+        *,
+        grid: int | None = None,
+        scenes: bool = False,
+    ) -> Dataset:
+        """Register images and return them once a worker has checked them.
+
+        They lie where {"path"}, {"artifact"} or {"builtin"} says; a folder or zip archive on this side is uploaded.
+        With `scenes` the class of an image is a concept that all of it shows.
+        """
+        if not isinstance(location, dict):
+            location = {"artifact": self.upload(location)}
+        body = {"name": name, "format": format, "location": location, "scenes": scenes}
         self._register("/v1/datasets", body | ({} if grid is None else {"grid": grid}))
         return self.dataset(name)
 
@@ -172,40 +182,15 @@ class Client:
 
     # artifacts
 
-    def upload(self, path: str | Path, media_type: str = "application/octet-stream") -> str:
-        """Upload a file in parts, after a failure from where it broke off, and return its digest."""
-        path = Path(path)
-        digest, size = _sha256(path), path.stat().st_size
-        address, failures = f"/v1/artifacts/{digest}", 0
-        while (start := self._uploaded(address)) is not None:
-            try:
-                self._send_part(path, start, size, address, media_type)
-            except (ServiceUnreachable, Problem) as error:
-                failures += 1
-                if failures == TRIES or not _may_pass(error):
-                    raise
-                time.sleep(0.2 * 2**failures)
-        return digest
+    def upload(self, path: str | Path, media_type: str | None = None) -> str:
+        """Upload a file, or a folder as one zip archive, after a failure from where it broke off; return its digest.
 
-    def _send_part(self, path: Path, start: int, size: int, address: str, media_type: str) -> None:
-        headers = {"Content-Type": media_type}
-        if start < size:
-            stop = min(start + PART, size)
-            headers["Content-Range"] = f"bytes {start}-{stop - 1}/{size}"
-        else:  # no bytes are missing, yet it is no artifact: a range cannot say so, the whole can
-            start, stop = 0, size
-        headers["Content-Length"] = str(stop - start)
-        self._transport.request("PUT", address, tries=1, content=_chunks(path, start, stop), headers=headers)
-
-    def _uploaded(self, address: str) -> int | None:
-        """How many bytes of an unfinished upload the service has; None once it is an artifact."""
-        try:
-            self._transport.request("HEAD", address)
-        except Problem as problem:
-            if problem.status != httpx.codes.NOT_FOUND:
-                raise
-            return int(problem.headers.get("Upload-Offset", 0))
-        return None
+        The archive of the same files has the same digest anywhere. It is made while it is sent and never written;
+        empty folders, hidden files and what file managers leave behind stay out, links are followed.
+        """
+        source = open_source(Path(path))
+        upload(self._transport, source, media_type or source.media_type)
+        return source.digest
 
     def download(self, digest: str, path: str | Path) -> Path:
         """Write an artifact to a file and return its path."""
@@ -217,20 +202,3 @@ class Client:
 
 def _diff(a: str | UUID, b: str | UUID) -> str:
     return f"/v1/jobs/{quote(str(a), safe='')}/diff/{quote(str(b), safe='')}"
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _chunks(path: Path, start: int, stop: int) -> Iterator[bytes]:
-    with path.open("rb") as file:
-        file.seek(start)
-        while chunk := file.read(min(CHUNK, stop - file.tell())):
-            yield chunk
-
-
-def _may_pass(error: ServiceUnreachable | Problem) -> bool:
-    """Whether the next try may do better: also where the request that broke off still holds the upload."""
-    return isinstance(error, ServiceUnreachable) or error.status in {*PASSING, httpx.codes.CONFLICT}

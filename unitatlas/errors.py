@@ -27,6 +27,10 @@ class Problem(Exception):
         return "\n".join(lines)
 
 
+class UploadError(Exception):
+    """Files cannot be uploaded as they are on this side."""
+
+
 class JobFailed(Exception):
     """A job that was waited for ended in another way than `succeeded`."""
 

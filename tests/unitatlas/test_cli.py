@@ -50,7 +50,7 @@ def test_adding_a_model_again_shows_it(ask: Callable[..., Any]) -> None:
 
 
 def test_adding_a_dataset_from_an_archive(run: Run, ask: Callable[..., Any], archive: Path) -> None:
-    assert ask("datasets", "add", "horizons", "masks", "--zip", str(archive), "--grid", "16")["images"] == 16
+    assert ask("datasets", "add", "horizons", "masks", "--upload", str(archive), "--grid", "16")["images"] == 16
     assert run("datasets", "list").stdout.splitlines()[1].split() == ["horizons", "masks", "16", "0", "2", "16"]
 
 
@@ -143,3 +143,12 @@ def test_keys_are_made_in_the_service_s_own_database(
     assert key.startswith(prefix)
     assert team == "vision"
     assert CliRunner().invoke(local.keys, ["revoke", "nosuch"]).exit_code == 1
+
+
+def test_adding_a_segmenter_with_what_its_outputs_stand_for(ask: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "concepts").write_text("-\n" + "".join(f"object,thing {n}\n" for n in range(20)))
+    given = ["--seed", "0", "--kind", "segmenter", "--concepts", str(tmp_path / "concepts")]
+    small = ["--input", '{"resize": [32, 32]}']
+    model = ask("models", "add", "things", "torchvision:lraspp_mobilenet_v3_large", *given, *small)
+    assert model["concepts"][:2] == [None, {"category": "object", "name": "thing 0"}]
+    assert model["kind"] == "segmenter"

@@ -3,10 +3,8 @@
 import hashlib
 from pathlib import Path
 
-import httpx
 import pytest
 
-import unitatlas.client
 from tests.unitatlas.conftest import LAYERS
 from unitatlas import Client, Job, JobFailed, Problem, ServiceUnreachable
 
@@ -24,7 +22,7 @@ def test_models_and_layers(client: Client, dissected: Job) -> None:
 def test_datasets_and_concepts(client: Client, dissected: Job) -> None:
     dataset = client.dataset("horizons")
     assert (dataset.format, dataset.images, dataset.grid, dataset.concepts) == ("masks", 16, 16, {"object": 2})
-    assert [d.name for d in client.datasets()] == ["horizons"]
+    assert "horizons" in [d.name for d in client.datasets()]
     assert [c.name for c in client.concepts(category="object")] == ["ground", "sky"]
 
 
@@ -120,64 +118,6 @@ def test_a_job_that_does_not_succeed_raises(idle_url: str) -> None:
 def test_readiness(client: Client, idle_url: str) -> None:
     assert not Client(idle_url, key="").ready()
     assert not Client("http://127.0.0.1:9", key="").ready()
-
-
-@pytest.fixture
-def small_parts(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """Uploads in parts of 1000 bytes; lists where each part started."""
-    starts: list[int] = []
-    chunks = unitatlas.client._chunks
-
-    def noted(path: Path, start: int, stop: int) -> object:
-        starts.append(start)
-        return chunks(path, start, stop)
-
-    monkeypatch.setattr(unitatlas.client, "PART", 1000)
-    monkeypatch.setattr(unitatlas.client, "CHUNK", 400)
-    monkeypatch.setattr(unitatlas.client, "_chunks", noted)
-    return starts
-
-
-def write(path: Path, size: int, seed: str) -> Path:
-    path.write_bytes((hashlib.sha256(seed.encode()).digest() * (size // 32 + 1))[:size])
-    return path
-
-
-@pytest.mark.parametrize("size", [0, 1, 1000, 2500])
-def test_an_upload_goes_in_parts_and_only_once(
-    client: Client, tmp_path: Path, small_parts: list[int], size: int
-) -> None:
-    file = write(tmp_path / "file", size, "parts")
-    digest = client.upload(file)
-    assert client.download(digest, tmp_path / "copy").read_bytes() == file.read_bytes()
-    assert client.upload(file) == digest
-    assert small_parts == list(range(0, max(size, 1), 1000))
-
-
-def test_an_upload_goes_on_where_it_broke_off(
-    client: Client, tmp_path: Path, small_parts: list[int], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    file, whole, broken = write(tmp_path / "file", 2500, "resumed"), unitatlas.client._chunks, []
-
-    def cut(path: Path, start: int, stop: int) -> object:
-        chunks = whole(path, start, stop)
-        yield next(chunks)
-        if start == 1000 and not broken:
-            broken.append(start)
-            raise httpx.WriteError("the line was cut")
-        yield from chunks
-
-    monkeypatch.setattr(unitatlas.client, "_chunks", cut)
-    digest = client.upload(file)
-    assert client.download(digest, tmp_path / "copy").read_bytes() == file.read_bytes()
-    assert small_parts[:2] == [0, 1000]
-    assert small_parts[-1] == 2400  # the 400 bytes that came through before the cut were kept
-
-
-def test_an_upload_that_cannot_succeed_is_given_up(idle_url: str, tmp_path: Path) -> None:
-    with Client(idle_url, key="ua_00000000_" + "0" * 43) as client, pytest.raises(Problem) as caught:
-        client.upload(write(tmp_path / "file", 10, "refused"))
-    assert caught.value.status == 401
 
 
 def test_a_download_that_is_refused(client: Client, tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands.options import EXISTING_FILE, JsonObject, as_json, read_concepts
+from unitatlas.commands.options import EXISTING_FILE, EXISTING_PATH, JsonObject, as_json, read_concepts
 from unitatlas.output import print_one, print_rows
 from unitatlas.types import Dataset, Model
 
@@ -107,9 +107,10 @@ def list_datasets(client: Client, as_json: bool) -> None:
 @click.argument("name")
 @click.argument("format")
 @click.option("--path", help="Directory below the service's import directory.")
-@click.option("--zip", "archive", type=EXISTING_FILE, help="Zip file to upload.")
+@click.option("--upload", "here", type=EXISTING_PATH, help="Folder or zip archive here, to upload.")
 @click.option("--builtin", help="Name of a built-in dataset.")
 @click.option("--grid", type=int, help="Grid that dissections of these images use.")
+@click.option("--scenes", is_flag=True, help="The class of an image is a concept that all of it shows.")
 @as_json
 @click.pass_obj
 def add_dataset(
@@ -117,13 +118,14 @@ def add_dataset(
     name: str,
     format: str,
     path: str | None,
-    archive: Path | None,
+    here: Path | None,
     builtin: str | None,
     grid: int | None,
+    scenes: bool,
     as_json: bool,
 ) -> None:
     """Register a dataset, e.g. `datasets add validation scenes --builtin scenes-validation`."""
-    location = {"path": path, "builtin": builtin, "artifact": client.upload(archive) if archive else None}
+    location = {"path": path, "builtin": builtin, "artifact": client.upload(here) if here else None}
     given = {key: value for key, value in location.items() if value is not None}
-    dataset = client.register_dataset(name, format, given, grid=grid)
+    dataset = client.register_dataset(name, format, given, grid=grid, scenes=scenes)
     print_one(dataset, DATASET_COLUMNS, as_json, dataset_row)

@@ -14,6 +14,7 @@ Assertions = Sequence[dict[str, Any]]
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 limited = click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most rows to show.")
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
+EXISTING_PATH = click.Path(exists=True, path_type=Path)
 
 
 def read_concepts(file: Path) -> list[dict[str, str] | None]:
