@@ -33,7 +33,9 @@ def check_dissection(
     session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any], available_bytes: int
 ) -> CheckedDissection:
     """Check a dissection against the team's catalog and the scratch space; raise Invalid that points at the fault."""
-    model = _find_classifier(session, team_id, wanted["model"])
+    model = find_model(session, team_id, wanted["model"])
+    if model.kind != "classifier":
+        raise Invalid(f"{model.name!r} is a {model.kind}; a dissection takes a classifier", "/model")
     dataset = _find_dataset(session, team_id, wanted["dataset"])
     layers = _find_layers(session, model, wanted["params"]["layers"])
     segmentation = check_segmentation(session, team_id, dataset, wanted["params"])
@@ -41,16 +43,15 @@ def check_dissection(
     size = _size(params, layers, dataset, segmentation)
     _check_scratch(size, available_bytes)
     inputs = {"model": model.digest, "dataset": dataset.manifest, **segmentation.digests}
-    return CheckedDissection(_request(team_id, wanted, params, inputs, model, dataset), size, model)
+    return CheckedDissection(make_request(team_id, wanted, params, inputs, model, dataset), size, model)
 
 
-def _find_classifier(session: Session, team_id: uuid.UUID, name: str) -> Model:
+def find_model(session: Session, team_id: uuid.UUID, name: str) -> Model:
+    """The model that a request names; raise Invalid where there is none."""
     model = catalog.find_model(session, team_id, name)
     if model is None:
         near = catalog.near(name, catalog.model_names(session, team_id))
         raise Invalid(f"no model is named {name!r}{near}", "/model")
-    if model.kind != "classifier":
-        raise Invalid(f"{name!r} is a {model.kind}; a dissection takes a classifier", "/model")
     return model
 
 
@@ -117,6 +118,7 @@ def _size(
         layers=[LayerSize(layer.units, layer.height, layer.width) for layer in layers],
         quantile=params["quantile"],
         top_images=params["top_images"],
+        controls=params["controls"],
     )
 
 
@@ -130,14 +132,15 @@ def _check_scratch(size: DissectionSize, available_bytes: int) -> None:
     raise Invalid(detail, "/max_images")
 
 
-def _request(
+def make_request(
     team_id: uuid.UUID,
     wanted: Mapping[str, Any],
     params: dict[str, Any],
     inputs: dict[str, str],
     model: Model,
-    dataset: Dataset,
+    dataset: Dataset | None = None,
 ) -> JobRequest:
+    """What is to be submitted of a request that was checked: canonical params, digests of what the job reads."""
     seconds = wanted["deadline_seconds"]
     return JobRequest(
         team_id=team_id,
@@ -145,7 +148,7 @@ def _request(
         params=params,
         inputs=inputs,
         model_id=model.id,
-        dataset_id=dataset.id,
+        dataset_id=dataset.id if dataset else None,
         priority=wanted["priority"],
         labels=wanted["labels"],
         lifetime=None if seconds is None else timedelta(seconds=seconds),

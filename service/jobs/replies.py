@@ -50,4 +50,4 @@ def _describe(job: Job, names: Mapping[UUID, str]) -> dict[str, Any]:
 def _links(job: Job) -> dict[str, str]:
     self = f"/v1/jobs/{job.id}"
     links = {"self": self, **{name: f"{self}/{name}" for name in ("events", "summary", "cancel", "retry")}}
-    return links | {"units": f"/v1/units?job={job.id}"} if job.kind == "dissection" else links
+    return links | {"units": f"/v1/units?job={job.id}"} if job.kind in ("dissection", "import") else links

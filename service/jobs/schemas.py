@@ -7,10 +7,12 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from service.api import Schema
-from service.catalog.schemas import Real
+from service.catalog.schemas import Real, check_digest
+from service.jobs.estimates import PERMUTATION, ROTATION, UNTRAINED
 from service.jobs.segmentation import COLORS, MASKS, MAX_SEGMENTATIONS, SEGMENTER
 from service.jobs.tables import JOB_STATES
 from service.pagination import DEFAULT_LIMIT, PageQuery
+from service.results.tables import IMPORTED_METHODS
 
 LABEL_NAME = "[A-Za-z0-9._/-]{1,64}"
 MAX_LABELS = 32
@@ -18,7 +20,7 @@ MAX_LAYERS = 256
 MAX_DEADLINE_SECONDS = 30 * 24 * 3600
 SEGMENTATION = f"{MASKS}|{COLORS}|{SEGMENTER}[A-Za-z0-9][A-Za-z0-9._-]{{0,127}}"
 SEGMENTATIONS = "'masks', 'colors' or 'model:<name of a segmenter>'"
-CONTROLS = ("permutation", "rotation", "untrained")
+CONTROLS = (PERMUTATION, ROTATION, UNTRAINED)
 
 
 def whole(pattern: str, error: str) -> validate.Regexp:
@@ -58,7 +60,6 @@ class SubmissionSchema(Schema):
 
     kind = fields.String(required=True)
     model = fields.String(required=True, validate=validate.Length(1, 128))
-    dataset = fields.String(required=True, validate=validate.Length(1, 128))
     priority = fields.Integer(
         strict=True,
         load_default=0,
@@ -92,13 +93,22 @@ class SubmissionSchema(Schema):
     def gather_params(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
         """Set the kind's own params apart."""
         params = {name: value for name, value in values.items() if name not in self.COMMON}
-        return {name: values[name] for name in self.COMMON} | {"params": params}
+        return {name: values.get(name) for name in self.COMMON} | {"params": params}
+
+
+def _cutoff() -> Real:
+    return Real(
+        load_default=0.04,
+        validate=validate.Range(0, 1, max_inclusive=False),
+        metadata={"description": "A unit whose label's IoU is above it is a detector.", "exclusiveMaximum": 1},
+    )
 
 
 class DissectionRequestSchema(SubmissionSchema):
     """A dissection: which concept each unit of some layers detects; the defaults are the paper's."""
 
     kind = fields.String(required=True, validate=validate.Equal("dissection"))
+    dataset = fields.String(required=True, validate=validate.Length(1, 128))
     layers = fields.List(
         fields.String(validate=validate.Length(1, 256)),
         required=True,
@@ -148,11 +158,7 @@ class DissectionRequestSchema(SubmissionSchema):
         falsy={False},
         metadata={"description": "Label the top, bottom, left and right half of each object as a part, too."},
     )
-    cutoff = Real(
-        load_default=0.04,
-        validate=validate.Range(0, 1, max_inclusive=False),
-        metadata={"description": "A unit whose label's IoU is above it is a detector.", "exclusiveMaximum": 1},
-    )
+    cutoff = _cutoff()
     max_images = fields.Integer(
         strict=True,
         load_default=None,
@@ -182,7 +188,31 @@ class DissectionRequestSchema(SubmissionSchema):
     )
 
 
-REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {"dissection": DissectionRequestSchema}
+class ImportRequestSchema(SubmissionSchema):
+    """An import: labels that another tool found, to be queried beside ours."""
+
+    kind = fields.String(required=True, validate=validate.Equal("import"))
+    format = fields.String(
+        required=True,
+        validate=validate.OneOf(IMPORTED_METHODS),
+        metadata={"description": "The tool; its labels answer `GET /v1/units?method=` with this name."},
+    )
+    artifact = fields.String(
+        required=True, validate=check_digest, metadata={"description": "sha256 of the CSV file, uploaded before."}
+    )
+    layer = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 256),
+        metadata={"description": "Which layer the file is about; `clip-dissect` files say it themselves."},
+    )
+    cutoff = _cutoff()
+
+
+REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {
+    "dissection": DissectionRequestSchema,
+    "import": ImportRequestSchema,
+}
 
 
 class JobRequestSchema(Schema):

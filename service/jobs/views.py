@@ -13,6 +13,7 @@ from service.jobs import events, queries, submission
 from service.jobs.checks import check_dissection
 from service.jobs.estimates import Estimate, estimate_dissection
 from service.jobs.fingerprints import digest
+from service.jobs.imports import check_import, estimate_import
 from service.jobs.replies import describe
 from service.jobs.schemas import (
     REQUEST_BODY,
@@ -43,6 +44,12 @@ def _describe(job: Job) -> dict[str, Any]:
     return describe(db(), [job])[0]
 
 
+def _check(wanted: dict[str, Any]) -> submission.JobRequest:
+    if wanted["kind"] == "import":
+        return check_import(db(), team_id(), wanted)
+    return check_dissection(db(), team_id(), wanted, services().settings.scratch_bytes).request
+
+
 @blueprint.post("/jobs")
 @blueprint.requires("run")
 @blueprint.describe(requestBody=REQUEST_BODY)
@@ -54,8 +61,7 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
     """Submit a job."""
     settings = services().settings
     key = headers["key"] and queries.Idempotency(headers["key"], digest({"path": request.path, "body": wanted}))
-    checked = check_dissection(db(), team_id(), wanted, settings.scratch_bytes)
-    job, status = submission.submit(db(), checked.request, settings.max_queued_jobs, key)
+    job, status = submission.submit(db(), _check(wanted), settings.max_queued_jobs, key)
     if status == 202:
         _publish(job)
     return _describe(job), status, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER
@@ -69,9 +75,13 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
 def estimate(wanted: dict[str, Any]) -> Estimate:
     """Reckon what a job would cost; nothing is queued."""
     with reading(services().sessions) as session:
+        workers = queries.count_workers(session)
+        if wanted["kind"] == "import":
+            check_import(session, team_id(), wanted)
+            return estimate_import(workers)
         checked = check_dissection(session, team_id(), wanted, services().settings.scratch_bytes)
         seconds = queries.seconds_per_image(session, team_id(), checked.model.id) or checked.model.forward_seconds
-        return estimate_dissection(checked.size, seconds, queries.count_workers(session))
+        return estimate_dissection(checked.size, seconds, workers)
 
 
 @blueprint.get("/jobs")
