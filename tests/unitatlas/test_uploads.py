@@ -142,3 +142,20 @@ def test_a_format_that_does_not_exist_is_told_the_near_one(client: Client, archi
     with pytest.raises(Problem, match="did you mean 'masks'") as caught:
         client.register_dataset("misspelt", "mask", archive)
     assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "/format")
+
+
+@pytest.mark.parametrize("missing", ["index.csv", "label.csv", "images/a.jpg", "images/a_object.png"])
+def test_a_broden_folder_with_a_missing_file_is_refused_by_its_name(
+    client: Client, tmp_path: Path, missing: str
+) -> None:
+    (tmp_path / "images").mkdir()
+    (tmp_path / "index.csv").write_text("image,split,ih,iw,sh,sw,object\na.jpg,train,8,8,4,4,a_object.png\n")
+    (tmp_path / "label.csv").write_text("number,name,category,frequency,coverage,syns\n1,sky,object(1),1,1.0,\n")
+    Image.new("RGB", (8, 8)).save(tmp_path / "images" / "a.jpg")
+    Image.new("RGB", (4, 4), (1, 0, 0)).save(tmp_path / "images" / "a_object.png")
+    if missing == "index.csv":
+        assert client.register_dataset("broden", "broden", tmp_path).concepts == {"object": 1}
+    (tmp_path / missing).unlink()
+    with pytest.raises(Problem, match=missing) as caught:
+        client.register_dataset("broken-broden", "broden", tmp_path)
+    assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "/location")

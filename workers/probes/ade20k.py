@@ -2,6 +2,7 @@
 
 import re
 
+from service.errors import Invalid
 from workers.probes.images import decode_mask
 from workers.probes.layout import Concept, Layout, Mask, Numbering, Picture, WholeLabel
 from workers.probes.places import check_files, find_folder, first_part, names_below
@@ -16,6 +17,7 @@ NUMBER = re.compile(r"[1-9][0-9]{0,2}")
 
 def read(tree: Tree) -> Layout:
     """Lay out the validation images, else the training images, else all; raise Invalid with the faults."""
+    _refuse_full_release(tree)
     masks = find_folder((name for name in tree.names if name.endswith(".png")), "annotations")
     root = masks.removesuffix("annotations/")
     tables = [name for name in (f"{root}{OBJECTS}", f"{root}{SCENES}") if name in tree.names]
@@ -31,6 +33,15 @@ def read(tree: Tree) -> Layout:
     check_files(tree, pictures)
     concepts = [Concept("object", name) for name in objects.values()] + [Concept("scene", name) for name in classes]
     return Layout(pictures, concepts, classes, ["object", "scene"] if classes else ["object"], tables)
+
+
+def _refuse_full_release(tree: Tree) -> None:
+    """Raise Invalid where the masks are those of the full release, whose table of names is a MATLAB or pickle file."""
+    if any(name.endswith("_seg.png") for name in tree.names):
+        raise Invalid(
+            "this is the full release of ADE20K, whose *_seg.png are not read; register ADEChallengeData2016",
+            "/location",
+        )
 
 
 def _names(tree: Tree, root: str) -> list[str]:

@@ -76,3 +76,11 @@ def test_faults_are_refused_by_name(desk, ade: Tree, name: str, data: bytes | st
 def test_a_mask_of_another_size_is_refused(desk, ade: Tree, png) -> None:
     ade[f"{ROOT}annotations/validation/ADE_val_2.png"] = png(np.zeros((8, 6), np.uint8))
     assert "6 x 8 in size, its image 12 x 16" in desk.refusal(desk.write(ade), "ade20k").detail
+
+
+def test_the_full_release_is_told_from_the_challenge(desk, png) -> None:
+    picture = png(np.zeros((4, 4, 3), np.uint8))
+    place = "ADE20K_2021_17_01/images/ADE/validation/urban/street/ADE_val_00000001"
+    refusal = desk.refusal(desk.write({f"{place}.jpg": picture, f"{place}_seg.png": picture}), "ade20k")
+    assert "full release" in refusal.detail
+    assert "ADEChallengeData2016" in refusal.detail
