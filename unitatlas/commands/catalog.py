@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands.options import EXISTING_FILE, EXISTING_PATH, JsonObject, as_json, read_concepts
+from unitatlas.commands.options import EXISTING_FILE, EXISTING_PATH, JsonObject, as_json, read_classes, read_concepts
 from unitatlas.output import print_one, print_rows
 from unitatlas.types import Dataset, Model
 
@@ -74,7 +74,7 @@ def add_model(
         kind=kind,
         weights=chosen,
         input=input_spec,
-        classes=None if classes is None else classes.read_text().splitlines(),
+        classes=None if classes is None else read_classes(classes),
         concepts=None if concepts is None else read_concepts(concepts),
     )
     print_one(model, MODEL_COLUMNS, as_json, model_row)

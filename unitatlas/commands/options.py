@@ -1,6 +1,7 @@
 """Options that several commands have, and how their values are read."""
 
 import json
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,14 @@ Assertions = Sequence[dict[str, Any]]
 
 as_json = click.option("--json", "as_json", is_flag=True, help="Print JSON instead of a table.")
 limited = click.option("--limit", default=20, show_default=True, type=click.IntRange(1), help="Most rows to show.")
+PLACES365 = re.compile(r"^/[a-z]/(\S+) \d+$")
 EXISTING_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 EXISTING_PATH = click.Path(exists=True, path_type=Path)
+
+
+def read_classes(file: Path) -> list[str]:
+    """The class of each line; of lines as in `categories_places365.txt`, `/a/airfield 0`, the name alone."""
+    return [PLACES365.sub(r"\1", line) for line in file.read_text().splitlines()]
 
 
 def read_concepts(file: Path) -> list[dict[str, str] | None]:
