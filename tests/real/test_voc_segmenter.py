@@ -37,7 +37,7 @@ def segmenter(samples, tmp_path):
     concepts = [None, *(("object", name) for name in OBJECTS)]
     network = load("exported", weights, INPUT, [], store, torch.device("cpu"), kind="segmenter", concepts=concepts)
     cache = LabelCache(tmp_path / "cache", 10**9)
-    return Segmenter(network.digest, network.input.geometry, network.concepts, lambda: network, cache)
+    return Segmenter(network.digest, network.input, network.concepts, lambda: network, cache)
 
 
 @pytest.fixture

@@ -78,8 +78,8 @@ def _segmenter(model: Model, context: ShardContext) -> Segmenter:
         _check_digest(network, model)
         return network
 
-    geometry = InputSpec.from_json(model.input).geometry
-    return Segmenter(model.digest, geometry, model.concepts or [], load_checked, _label_cache(context.settings))
+    spec = InputSpec.from_json(model.input)
+    return Segmenter(model.digest, spec, model.concepts or [], load_checked, _label_cache(context.settings))
 
 
 def open_untrained(context: ShardContext) -> Network:

@@ -8,9 +8,10 @@ import torch
 import torch.nn.functional as F
 from numpy.typing import NDArray
 from PIL import Image
+from torch import Tensor
 
 from service.errors import Invalid
-from workers.networks.inputs import Geometry, Size, preprocess
+from workers.networks.inputs import Geometry, InputSpec, Size, preprocess
 from workers.networks.network import Network
 from workers.probes.label_cache import LabelCache
 from workers.probes.layout import Concept
@@ -25,7 +26,7 @@ class Segmenter:
     def __init__(
         self,
         digest: str,
-        geometry: Geometry,
+        spec: InputSpec,
         outputs: Sequence[Sequence[str] | None],
         load: Callable[[], Network],
         cache: LabelCache,
@@ -36,7 +37,7 @@ class Segmenter:
         places = {concept: label for label, concept in enumerate(self.concepts, start=1)}
         self._label_of = np.array([places[Concept(*output)] if output else 0 for output in outputs], np.uint16)
         self._channel_of = np.array([-1, *(self.channels.index(concept.category) for concept in self.concepts)])
-        self._digest, self._geometry, self._load, self._cache = digest, geometry, load, cache
+        self._digest, self._spec, self._load, self._cache = digest, spec, load, cache
         self._lock = Lock()
 
     def labels(self, image: Image.Image, digest: str, geometry: Geometry, grid: int) -> NDArray[np.uint16]:
@@ -72,22 +73,30 @@ class Segmenter:
 
     def _segment(self, image: Image.Image) -> NDArray[np.uint16]:
         """Label each pixel of the segmenter's input, (h, w)."""
-        with self._lock, torch.inference_mode():
+        pixels = preprocess(image, self._spec)[None]
+        with self._lock:
             network = self._load()
-            logits = network.module(preprocess(image, network.input)[None].to(network.device))
-            if not logits.isfinite().all():
-                raise Invalid("the segmenter's output is not finite; its weights are not sound", "/segmentation")
-            if logits.shape[2:] != network.input.size:
-                logits = F.interpolate(logits, network.input.size, mode="bilinear", align_corners=False)
-            labels: NDArray[np.uint16] = self._label_of[logits[0].argmax(0).cpu().numpy()]
-            return labels
+            with torch.inference_mode():
+                outputs = _largest(network.module(pixels.to(network.device)), self._spec.size)
+        labels: NDArray[np.uint16] = self._label_of[outputs]
+        return labels
 
     def _sample(
         self, labels: NDArray[np.uint16], image_size: Size, geometry: Geometry, grid: int
     ) -> NDArray[np.uint16]:
-        height, width = self._geometry.resized(image_size)
-        top, left = self._geometry.offset(image_size)
+        height, width = self._spec.geometry.resized(image_size)
+        top, left = self._spec.geometry.offset(image_size)
         # undo the crop: what it cut off is unlabelled, what it added is dropped
         whole = np.asarray(Image.fromarray(labels).crop((-left, -top, width - left, height - top)))
         rows, columns = geometry.sample_positions(image_size, grid, (height, width))
         return np.where((rows >= 0)[:, None] & (columns >= 0), whole[np.ix_(rows, columns)], np.uint16(0))
+
+
+def _largest(logits: Tensor, size: Size) -> NDArray[np.int64]:
+    """The output with the largest logit at each pixel of the input: (1, C, h, w) -> (H, W)."""
+    if not logits.isfinite().all():
+        raise Invalid("the segmenter's output is not finite; its weights are not sound", "/segmentation")
+    if logits.shape[2:] != size:
+        logits = F.interpolate(logits, size, mode="bilinear", align_corners=False)
+    outputs: NDArray[np.int64] = logits[0].argmax(0).cpu().numpy()
+    return outputs

@@ -51,7 +51,7 @@ def cache(tmp_path):
 @pytest.fixture
 def segmenter(cache):
     def make(module, spec):
-        return Segmenter("ab" * 32, spec.geometry, OUTPUTS, lambda: network_of(module, spec), cache)
+        return Segmenter("ab" * 32, spec, OUTPUTS, lambda: network_of(module, spec), cache)
 
     return make
 
@@ -144,7 +144,7 @@ def test_a_second_look_costs_no_pass_and_gives_the_same(segmenter, picture, cach
     assert module.images == 1
     again.labels(picture, "ef" * 32, geometry, 8)
     assert module.images == 2
-    Segmenter("cd" * 32, SPECS[0].geometry, OUTPUTS, lambda: network_of(module, SPECS[0]), cache).labels(
+    Segmenter("cd" * 32, SPECS[0], OUTPUTS, lambda: network_of(module, SPECS[0]), cache).labels(
         picture, "cd" * 32, geometry, 8
     )
     assert module.images == 3
