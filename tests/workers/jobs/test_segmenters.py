@@ -19,6 +19,7 @@ from service.jobs.schemas import JobRequestSchema
 from tests.workers.jobs import brute_force, planted, worlds
 from tests.workers.jobs.test_sharding import assert_same, small_shards
 from tests.workers.probes.test_halves import flood
+from workers.jobs.dissection.scratch import Part
 from workers.networks.sources import SOURCES
 
 IMAGES, GRID, LAYERS = 40, 12, ["4", "7"]
@@ -162,7 +163,11 @@ def test_shards_and_workers_change_nothing(driver_on_each, world, monkeypatch):
     assert_same(expected, ready.found(ready.dissect("model", "world", LAYERS, 3, **asked)))
 
 
-def test_the_size_foretold_is_the_size_that_comes(ready):
+def test_the_size_foretold_is_the_size_that_comes(ready, monkeypatch):
+    write, channels = Part.write_labels, []
+    monkeypatch.setattr(
+        Part, "write_labels", lambda part, table, *rest: channels.append(table.shape[1]) or write(part, table, *rest)
+    )
     for segmentation in ["masks", "model:net", ["masks", "model:net", "colors"]]:
         for halves in (False, True):
             body = {"kind": "dissection", "model": "model", "dataset": "world", "layers": ["4"], "halves": halves}
@@ -171,7 +176,7 @@ def test_the_size_foretold_is_the_size_that_comes(ready):
                 checked = check_dissection(session, ready.team_id, loaded, 2**40)
             job = ready.dissect("model", "world", ["4"], grid=8, segmentation=segmentation, halves=halves)
             (found,) = ready.found(job).values()
-            assert found.iou.shape[1] == checked.size.concepts
+            assert (found.iou.shape[1], channels.pop()) == (checked.size.concepts, checked.size.label_channels)
 
 
 def test_a_segmenter_that_loads_otherwise_ends_the_job(ready):
