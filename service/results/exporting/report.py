@@ -58,9 +58,10 @@ class Card:
 
 @dataclass(frozen=True)
 class Section:
-    """A layer as the page shows it; `figures` are the layer's and those of its controls."""
+    """A layer as the page shows it: distinct concepts by category, figures of the layer and of its controls."""
 
     name: str
+    distinct: Mapping[str, int]
     chart: Chart
     figures: Mapping[str, Mapping[str, Any]]
     cards: Iterator[Card]
@@ -95,18 +96,18 @@ def _section(source: Source, place: int, summary: Mapping[str, Any]) -> Section:
     figures = {"this layer": _figures(summary)}
     figures |= {name: _figures(control) for name, control in (summary.get("controls") or {}).items()}
     cards = (Card(found, _picture(source.store, found.unit.picture)) for found in best_first(source.sessions, layer))
-    return Section(layer.name, draw(summary["chart"]), figures, cards)
+    return Section(layer.name, summary["distinct"], draw(summary["chart"]), figures, cards)
 
 
 def _figures(given: Mapping[str, Any]) -> dict[str, Any]:
-    """The numbers among the figures, and the counts by category."""
-    return {
-        name.replace("_", " "): ", ".join(f"{key} {count}" for key, count in value.items()) or "none"
-        if isinstance(value, Mapping)
-        else value
-        for name, value in given.items()
-        if isinstance(value, int | float) or name == "distinct"
-    }
+    """The numbers among the figures, and the counts of concepts by category, by the names that the page gives them."""
+    counts = ", ".join(f"{category} {count}" for category, count in given.get("distinct", {}).items())
+    numbers = {_title(name): value for name, value in given.items() if isinstance(value, int | float)}
+    return numbers | ({"distinct concepts": counts or "none"} if "distinct" in given else {})
+
+
+def _title(name: str) -> str:
+    return name.replace("_", " ").replace("iou", "IoU")
 
 
 def _picture(store: ArtifactStore, digest: str | None) -> str | None:
