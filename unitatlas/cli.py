@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands import catalog, comparing, jobs, local, results
+from unitatlas.commands import catalog, comparing, exchanging, jobs, local, results
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
@@ -37,6 +37,7 @@ for command in (
     jobs.jobs,
     results.units,
     results.list_concepts,
+    exchanging.import_results,
     local.start,
     local.keys,
     local.demonstrate,
@@ -44,5 +45,5 @@ for command in (
 ):
     cli.add_command(command)
 
-for command in (comparing.show_diff, comparing.list_changes, comparing.check):
+for command in (comparing.show_diff, comparing.list_changes, comparing.check, exchanging.export_job):
     jobs.jobs.add_command(command)

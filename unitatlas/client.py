@@ -135,9 +135,16 @@ class Client:
         """Start a dissection: what does each unit of these layers detect?"""
         return self.submit("dissection", model, dataset, layers=layers, **params)
 
-    def submit(self, kind: str, model: str, dataset: str, **params: Any) -> Job:
+    def import_results(self, path: str | Path, model: str, format: str, *, layer: str | None = None) -> Job:
+        """Start to import labels that another tool found: upload its CSV file, and write its rows beside ours.
+
+        `format` is netdissect or netdissect-lite, whose files need a `layer`, or clip-dissect.
+        """
+        return self.submit("import", model, format=format, layer=layer, artifact=self.upload(path, "text/csv"))
+
+    def submit(self, kind: str, model: str, dataset: str | None = None, **params: Any) -> Job:
         """Start a job of any kind; the same work asked for before is answered by the job that did it."""
-        body = {"kind": kind, "model": model, "dataset": dataset, **params}
+        body = {"kind": kind, "model": model, **params} | ({} if dataset is None else {"dataset": dataset})
         return Job(self._transport, self._transport.post("/v1/jobs", body).json())
 
     def estimate(self, kind: str, model: str, dataset: str, **params: Any) -> Estimate:
@@ -195,8 +202,7 @@ class Client:
     def download(self, digest: str, path: str | Path) -> Path:
         """Write an artifact to a file and return its path."""
         path = Path(path)
-        with path.open("wb") as file:
-            self._transport.download(f"/v1/artifacts/{digest}", file)
+        self._transport.save(f"/v1/artifacts/{digest}", path)
         return path
 
 

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -95,6 +96,19 @@ class Job:
         asserted = [read_assertion(given) if isinstance(given, str) else given for given in assertions]
         body = {"assertions": asserted}
         return Verdict.from_json(self._transport.request("POST", f"/v1/jobs/{self.id}/assertions", json=body).json())
+
+    def export(
+        self, path: str | Path, *, format: str | None = None, rows: str | None = None, layer: str | None = None
+    ) -> Path:
+        """Write what a dissection found to a file and return its path.
+
+        `format` is parquet, csv, json or html, by default the file's ending; `rows` are labels (the default), units or
+        matrix, of all layers or of one. An html file is a report instead, which needs no network.
+        """
+        path = Path(path)
+        given = {"format": format or path.suffix.removeprefix(".").lower(), "rows": rows, "layer": layer}
+        self._transport.save(f"/v1/jobs/{self.id}/export", path, **given)
+        return path
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What has happened so far, oldest first."""

@@ -3,6 +3,7 @@
 import time
 import uuid
 from collections.abc import Iterator
+from pathlib import Path
 from typing import IO, Any
 
 import httpx
@@ -60,10 +61,19 @@ class Transport:
             time.sleep(_pause(left, response.headers.get("Retry-After")))
         raise AssertionError("the last try returns or raises")
 
-    def download(self, path: str, file: IO[bytes]) -> None:
-        """Write the bytes at a path to a file, piece by piece; raise Problem or ServiceUnreachable."""
+    def save(self, path: str, file: Path, **query: Any) -> None:
+        """Write the bytes at a path to a file, which is there only once it is whole; raise as `request` does."""
+        partial = file.with_name(f"{file.name}.part")
         try:
-            with self._http.stream("GET", path) as response:
+            with partial.open("wb") as written:
+                self._download(path, written, query)
+            partial.replace(file)
+        finally:
+            partial.unlink(missing_ok=True)
+
+    def _download(self, path: str, file: IO[bytes], query: dict[str, Any]) -> None:
+        try:
+            with self._http.stream("GET", path, params=_given(query)) as response:
                 if response.is_error:
                     response.read()
                 for chunk in _checked(response).iter_bytes():

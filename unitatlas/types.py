@@ -84,18 +84,23 @@ class Class(Answer):
 
 @dataclass(frozen=True)
 class Match(Answer):
-    """A concept and how well a unit fits it."""
+    """A concept and how well a unit fits it; the IoU is None by a method that measures similarity."""
 
     category: str
     concept: str
-    iou: float
+    iou: float | None
 
 
 @dataclass(frozen=True)
 class Label(Match):
-    """A unit's best concept; a detector's IoU is above the cut-off."""
+    """A unit's best concept; a detector's IoU is above the cut-off.
+
+    `method` is `dissection`, or the tool whose results were imported.
+    """
 
     detector: bool
+    method: str = "dissection"
+    similarity: float | None = None
 
 
 @dataclass(frozen=True)
@@ -103,8 +108,8 @@ class RankedLabel(Match):
     """One of the concepts that a unit fits best, with the grid cells that both cover and that either covers."""
 
     rank: int
-    intersection: int
-    union: int
+    intersection: int | None
+    union: int | None
 
 
 @dataclass(frozen=True)
@@ -114,7 +119,7 @@ class Unit(Answer):
     model: str
     layer: str
     unit: int
-    threshold: float
+    threshold: float | None
     label: Label | None
     links: dict[str, str]
     match: Match | None = None
@@ -133,14 +138,16 @@ class UnitDetails(Answer):
     model: str
     layer: str
     unit: int
-    threshold: float
-    active: int
-    peak: float
+    threshold: float | None
+    active: int | None
+    peak: float | None
     label: Label | None
     labels: list[RankedLabel]
     top_images: list[dict[str, Any]]
     history: list[dict[str, Any]]
     links: dict[str, str]
+    imported: list[dict[str, Any]] = field(default_factory=list)
+    """What other tools found of the unit: {"job", "label"} each."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:

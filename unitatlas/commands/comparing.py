@@ -33,7 +33,7 @@ def change_row(row: UnitChange) -> Sequence[object]:
     return row.layer, row.unit, row.change, *_label(row.a), *_label(row.b), f"{row.iou_difference:+.4f}"
 
 
-def _label(label: Label | None) -> tuple[str, float] | tuple[None, None]:
+def _label(label: Label | None) -> tuple[str, float | None] | tuple[None, None]:
     return (None, None) if label is None else (f"{label.concept} ({label.category})", label.iou)
 
 

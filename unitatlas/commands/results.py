@@ -23,12 +23,19 @@ def unit_row(unit: Unit) -> Sequence[object]:
     return unit.model, unit.layer, unit.unit, name, 0.0 if label is None else label.iou
 
 
+def unit_row_by_method(unit: Unit) -> Sequence[object]:
+    """The same, with what found the label."""
+    found = (None, None) if unit.label is None else (unit.label.method, unit.label.similarity)
+    return *unit_row(unit), *found
+
+
 @units.command("list")
 @click.option("--concept", help="What the units shall detect.")
 @click.option("--category", help="Category of the concept.")
 @click.option("--model")
 @click.option("--layer")
 @click.option("--job", help="Only what this job found.")
+@click.option("--method", help="What found the labels: dissection, the tool of an import, or any.")
 @click.option("--min-iou", type=float)
 @click.option("--detectors", is_flag=True, default=None, help="Only units above the cut-off.")
 @click.option("--sort")
@@ -38,7 +45,11 @@ def unit_row(unit: Unit) -> Sequence[object]:
 def list_units(client: Client, /, limit: int, as_json: bool, **filters: object) -> None:
     """List units, best match first, e.g. `units list --concept tree`."""
     found = [*islice(client.units(**filters, limit=min(limit, 200)), limit)]
-    print_rows(found, ["model", "layer", "unit", "concept", "IoU"], as_json, unit_row)
+    columns = ["model", "layer", "unit", "concept", "IoU"]
+    if filters["method"] is None:
+        print_rows(found, columns, as_json, unit_row)
+    else:
+        print_rows(found, [*columns, "method", "similarity"], as_json, unit_row_by_method)
 
 
 @units.command("show")
