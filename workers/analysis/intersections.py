@@ -43,12 +43,11 @@ def label_table(labels: NDArray[np.uint16]) -> NDArray[np.uint16]:
     (n * G * G, channels) uint16
         Row image * G * G + row * G + column holds the pixel's distinct labels; repeats are 0.
     """
-    channels = labels.shape[1]
-    table = np.ascontiguousarray(labels.transpose(0, 2, 3, 1)).reshape(-1, channels)
-    for channel in range(1, channels):
-        repeated = (table[:, :channel] == table[:, channel, None]).any(axis=1)
-        table[repeated, channel] = 0
-    return table
+    distinct = labels.copy()
+    for channel in range(1, labels.shape[1]):
+        for earlier in range(channel):
+            distinct[:, channel][labels[:, channel] == labels[:, earlier]] = 0
+    return np.ascontiguousarray(distinct.transpose(0, 2, 3, 1)).reshape(-1, labels.shape[1])
 
 
 def concept_totals(table: NDArray[np.uint16], concepts: int) -> NDArray[np.int64]:
@@ -131,7 +130,7 @@ def count_by_image(
         The unit's pixels that carry the concept, and all of them.
     """
     image = inside // (len(table) // images)
-    carried = (table[inside] == concept + 1).any(axis=1)
+    carried = np.flatnonzero(table[inside] == concept + 1) // table.shape[1]  # a pixel carries a concept once
     return np.bincount(image[carried], minlength=images), np.bincount(image, minlength=images)
 
 

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 BINS = 20
-CHUNK_VALUES = 2**21
-"""Images times pairs that are scored at once."""
+CHUNK_VALUES = 2**16
+"""Images times pairs that are scored at once: few enough to stay in the processor's cache."""
 
 
 @dataclass(frozen=True)

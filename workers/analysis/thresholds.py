@@ -101,13 +101,8 @@ def thresholds(
 
 def _from_top(values: NDArray[np.float32], rest: float, depth: float) -> float:
     # Linear between the two order statistics around the depth; every sample beyond `values` equals `rest`.
-    above, below = floor(depth), ceil(depth)
-    upper, lower = _order_statistic(values, rest, above), _order_statistic(values, rest, below)
-    return upper + (lower - upper) * (depth - above)
-
-
-def _order_statistic(values: NDArray[np.float32], rest: float, rank: int) -> float:
-    if rank >= len(values):
-        return rest
-    place = len(values) - 1 - rank
-    return float(np.partition(values, place)[place])
+    ranks = (floor(depth), ceil(depth))
+    places = [len(values) - 1 - rank for rank in ranks if rank < len(values)]
+    ordered = np.partition(values, places) if places else values
+    upper, lower = (float(ordered[len(values) - 1 - rank]) if rank < len(values) else rest for rank in ranks)
+    return upper + (lower - upper) * (depth - ranks[0])
