@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from service.errors import Invalid
-from workers.networks import exported, places365_source, timm_source, torchvision_source
+from workers.networks import exported, places365_source, torchvision_source
 
 
 class Architecture(Protocol):
@@ -51,10 +51,17 @@ class Architecture(Protocol):
 Source = Callable[[str, str | None], Architecture | exported.ExportedArchive]
 """From the name after the colon and the name of pretrained weights; raises Invalid for names it does not know."""
 
+
+def _timm(name: str, pretrained: str | None) -> Architecture:
+    from workers.networks import timm_source  # importing timm takes seconds: only who uses it waits for them
+
+    return timm_source.source(name, pretrained)
+
+
 SOURCES: dict[str, Source] = {
     "exported": exported.source,
     "places365": places365_source.source,
-    "timm": timm_source.source,
+    "timm": _timm,
     "torchvision": torchvision_source.source,
 }
 
