@@ -2,6 +2,7 @@
 
 import io
 import json
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
 from typing import Any
@@ -23,6 +24,7 @@ from workers.jobs.subjects import open_subject
 
 SHOWN_HEIGHT = 112
 JPEG_QUALITY = 88
+STORING_THREADS = 8
 
 
 class Measuring:
@@ -67,16 +69,21 @@ class Measuring:
         return reduce(add, counts)
 
     def _show(self, block: Block, known: NDArray[np.bool_]) -> None:
-        """Store the pictures of the measured units and what is in them."""
+        """Store the pictures of the measured units that respond to anything, and what is in them."""
         tops = [part.top(self.position, self.units) for part in self.parts]
         top = merge_top_images(tops, self.params["top_images"])
         shown: dict[int, NDArray[np.uint8]] = {}
-        rows = {}
-        for place in np.flatnonzero(known).tolist():
-            self.context.check()
-            picture = self._picture(top, place, block, shown) if block.alive[place] else None
-            rows[self.units[place]] = {"picture": picture, "top_images": self._describe(top, place)}
-        (self.context.scratch / f"{self.name}.json").write_text(json.dumps(rows))
+        rows = {self.units[place]: self._describe(top, place) for place in np.flatnonzero(known).tolist()}
+        with ThreadPoolExecutor(STORING_THREADS) as pool:  # each waits for the disk
+            stored = {
+                self.units[place]: pool.submit(self._store, self._picture(top, place, block, shown))
+                for place in np.flatnonzero(known & block.alive).tolist()
+            }
+        found = {
+            unit: {"picture": stored[unit].result() if unit in stored else None, "top_images": row}
+            for unit, row in rows.items()
+        }
+        (self.context.scratch / f"{self.name}.json").write_text(json.dumps(found))
 
     def _describe(self, top: TopImages, place: int) -> list[dict[str, Any]]:
         images = [self.subject.probe.images[index] for index in top.images[place].tolist()]
@@ -87,8 +94,9 @@ class Measuring:
 
     def _picture(
         self, top: TopImages, place: int, block: Block, shown: dict[int, NDArray[np.uint8]]
-    ) -> dict[str, Any] | None:
-        """The unit's top images side by side, stored as a JPEG artifact; None where none was asked for."""
+    ) -> NDArray[np.uint8]:
+        """The unit's top images side by side; `shown` keeps what many units share."""
+        self.context.check()
         images = []
         for index, activations in zip(top.images[place].tolist(), top.maps[place], strict=True):
             if index not in shown:
@@ -97,7 +105,7 @@ class Measuring:
             height, width, _ = image.shape
             mask = unit_mask(activations, height, width, float(block.thresholds[place]), self.params["upsampling"])
             images.append(masked_image(image, mask))
-        return self._store(strip(images)) if images else None
+        return strip(images)
 
     def _shown(self, index: int) -> NDArray[np.uint8]:
         """An image as the network sees it, at the height in which it is shown."""
