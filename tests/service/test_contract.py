@@ -108,6 +108,7 @@ def test_every_call_of_the_house_is_there(client: FlaskClient) -> None:
         ("get", "/v1/jobs/{a}/diff/{b}"),
         ("get", "/v1/jobs/{a}/diff/{b}/units"),
         ("post", "/v1/jobs/{job_id}/assertions"),
+        ("get", "/v1/jobs/{job_id}/export"),
         ("get", "/v1/units"),
         ("get", "/v1/concepts"),
         ("get", "/v1/classes"),

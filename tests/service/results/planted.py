@@ -159,7 +159,12 @@ def search(known: Sequence[Known], wanted: dict[str, Any]) -> list[tuple[Known, 
         if any(wanted[name] not in (None, getattr(unit, name)) for name in ("model", "layer")):
             continue
         found += [(unit, concept, number, iou) for concept, number, iou in _matches(unit, wanted)]
-    keys = {"iou": lambda row: row[3], "unit": lambda row: row[0].unit, "threshold": lambda row: row[0].threshold}
+    keys = {
+        "iou": lambda row: row[3],
+        "unit": lambda row: row[0].unit,
+        "threshold": lambda row: row[0].threshold,
+        "similarity": lambda row: 0.0,
+    }
     key = keys[wanted["sort"].removeprefix("-")]
     found.sort(key=lambda row: (key(row), row[0].id, row[2]), reverse=wanted["sort"].startswith("-"))
     return [(unit, concept if wanted["concept"] else None, iou) for unit, concept, _, iou in found]

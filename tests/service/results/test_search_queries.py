@@ -24,7 +24,7 @@ FILTERS = {
     "category": st.sampled_from([None, "object"]),
     "min_iou": st.sampled_from([None, 0.0, 0.04, 0.05, 0.3, 1.0]),
     "detectors": st.booleans(),
-    "sort": st.sampled_from(["iou", "-iou", "unit", "-unit", "threshold", "-threshold"]),
+    "sort": st.sampled_from(["iou", "-iou", "unit", "-unit", "threshold", "-threshold", "-similarity"]),
 }
 
 

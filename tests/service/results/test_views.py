@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 from flask.testing import FlaskClient
 
-from service.catalog.queries import concept_ids, find_model
+from service.catalog.queries import concept_ids, find_model, layer_ids
 from service.database import Sessions
-from service.results.queries import LabelResult, UnitResult
+from service.results.queries import LabelResult, LayerResult, UnitResult, write_dissection
 from tests.service.conftest import MakeClient
 from tests.service.results import planted
 
@@ -64,8 +64,12 @@ def detector(job: uuid.UUID) -> dict[str, Any]:
         "unit": 0,
         "threshold": 1.5,
         "label": {
-            **{"category": "object", "concept": "tree", "iou": 0.25, "detector": True},
-            **{"method": "dissection", "similarity": None},
+            "category": "object",
+            "concept": "tree",
+            "iou": 0.25,
+            "detector": True,
+            "method": "dissection",
+            "similarity": None,
         },
         "links": {
             "self": "/v1/models/alpha/layers/conv1/units/0",
@@ -107,12 +111,24 @@ def test_a_unit_has_all_that_was_found_of_it(client: FlaskClient, job: uuid.UUID
         "peak": 3.5,
         "labels": [
             {
-                **{"category": "object", "concept": "tree", "rank": 1, "iou": 0.25, "intersection": 25, "union": 100},
-                **{"activated_share": 0.5, **SCORES},
+                "category": "object",
+                "concept": "tree",
+                "rank": 1,
+                "iou": 0.25,
+                "intersection": 25,
+                "union": 100,
+                "activated_share": 0.5,
+                **SCORES,
             },
             {
-                **{"category": "material", "concept": "glass", "rank": 2, "iou": 0.02, "intersection": 2, "union": 100},
-                **{"activated_share": 0.04, **dict.fromkeys(SCORES)},
+                "category": "material",
+                "concept": "glass",
+                "rank": 2,
+                "iou": 0.02,
+                "intersection": 2,
+                "union": 100,
+                "activated_share": 0.04,
+                **dict.fromkeys(SCORES),
             },
         ],
         "histogram": HISTOGRAM,
@@ -138,6 +154,35 @@ def test_a_superseded_unit_links_to_itself_as_its_job_saw_it(
     assert client.get("/v1/models/alpha/layers/conv1/units/0").json["threshold"] == 9.0
     history = client.get("/v1/models/alpha/layers/conv1/units/0").json["history"]
     assert [(past["job"], past["current"]) for past in history] == [(str(newer.id), True), (str(job), False)]
+
+
+def test_imported_labels_stand_beside_ours(client: FlaskClient, sessions: Sessions, job: uuid.UUID) -> None:
+    with sessions.begin() as session:
+        team = planted.plant_team(session, "local")
+        model = find_model(session, team, "alpha")
+        (tree,) = concept_ids(session, team, [("description", "tree")])
+        imported = planted.plant_job(session, team, model, "import")
+        unit = UnitResult(index=0, labels=[LabelResult(tree, 1, 0.0, 0, 0)], similarity=0.75)
+        layer = LayerResult(layer_id=layer_ids(session, model.id)["conv1"], units=[unit])
+        write_dissection(session, imported, [layer], "clip-dissect")
+    match = {"category": "description", "concept": "tree", "iou": None}
+    label = {**match, "detector": False, "method": "clip-dissect", "similarity": 0.75}
+    (found,) = client.get("/v1/units?method=clip-dissect&concept=tree").json["data"]
+    assert (found["threshold"], found["label"], found["match"]) == (None, label, match)
+    both = client.get("/v1/units?method=any&concept=tree").json["data"]
+    assert [row["label"]["method"] for row in both] == ["dissection", "clip-dissect"]
+    assert len(client.get("/v1/units?concept=tree").json["data"]) == 1
+
+    ours = client.get("/v1/models/alpha/layers/conv1/units/0").json
+    assert ours["imported"] == [{"job": str(imported.id), "label": label}]
+    assert [past["job"] for past in ours["history"]] == [str(job)]
+    theirs = client.get(found["links"]["self"]).json
+    assert (theirs["active"], theirs["peak"], theirs["top_images"], theirs["histogram"]) == (None, None, [], None)
+    counts = {"rank": 1, "intersection": None, "union": None, "activated_share": None}
+    assert theirs["labels"] == [{**match, **counts, **dict.fromkeys(SCORES)}]
+    assert [past["job"] for past in theirs["history"]] == [str(imported.id)]
+    trees = client.get("/v1/concepts?category=description").json["data"]
+    assert [(row["name"], row["units"]) for row in trees] == [("tree", 0)]
 
 
 @pytest.mark.usefixtures("job")
