@@ -25,10 +25,10 @@ class Settings:
     port: int = 8000
     device: str = "auto"
     """`auto`, `cpu`, `cuda` or `cuda:N`."""
-    memory_bytes: int = 2**30
-    """What a worker's pass may hold beside its networks; what goes beyond is brought to the scratch space."""
     threads: int = 0
     """Threads that torch may use in a worker; 0 leaves it to torch."""
+    memory_bytes: int = 2**30
+    """What a worker's pass may hold beside its networks; what goes beyond is brought to the scratch space."""
     lease_seconds: float = 60.0
     """How long a claimed shard is a worker's own without a heartbeat."""
     grace_seconds: float = 15.0

@@ -12,7 +12,7 @@ from unitatlas import Client, Job, JobFailed, Problem, ServiceUnreachable
 def test_models_and_layers(client: Client, dissected: Job) -> None:
     model = client.model("net")
     assert (model.kind, model.source, model.weights) == ("classifier", "torchvision:squeezenet1_1", {"seed": 0})
-    assert [m.name for m in client.models()] == ["net"]
+    assert "net" in [m.name for m in client.models()]  # another test may have registered more
     layers = {layer.name: layer for layer in client.layers("net")}
     assert model.layers == len(layers)
     assert (layers["features.12"].units, layers["features.12"].height) == (512, 3)

@@ -17,6 +17,7 @@ from service.errors import Conflict
 from service.jobs.segmentation import MAX_SEGMENTATIONS, SEGMENTER
 from service.settings import Settings
 from workers.jobs.kind import ShardContext
+from workers.networks.exported import untrained
 from workers.networks.footprint import batch_size
 from workers.networks.inputs import InputSpec
 from workers.networks.network import Network, load
@@ -116,8 +117,6 @@ def _label_cache(settings: Settings) -> LabelCache:
 def _untrained(source: str, weights: str, input: str, root: Path, device: str) -> Network:
     if source != "exported":
         return _network(source, _text({"seed": UNTRAINED_SEED}), input, root, device)
-    from workers.networks.exported import untrained
-
     network = copy.deepcopy(_network(source, weights, input, root, device))
     untrained(network.module, UNTRAINED_SEED)
     return network
