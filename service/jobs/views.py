@@ -15,13 +15,12 @@ from service.jobs.estimates import Estimate, estimate_dissection
 from service.jobs.fingerprints import digest
 from service.jobs.imports import check_import, estimate_import
 from service.jobs.replies import describe
+from service.jobs.requests import REQUEST_BODY, JobRequestSchema
 from service.jobs.schemas import (
-    REQUEST_BODY,
     EstimateSchema,
     EventSchema,
     EventsQuerySchema,
     IdempotencySchema,
-    JobRequestSchema,
     JobSchema,
     JobsQuerySchema,
     LastEventSchema,

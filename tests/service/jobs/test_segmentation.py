@@ -6,7 +6,7 @@ from service.access.queries import make_team
 from service.catalog.queries import write_dataset
 from service.database import reading
 from service.jobs.checks import check_dissection
-from service.jobs.schemas import JobRequestSchema
+from service.jobs.requests import JobRequestSchema
 from service.jobs.segmentation import COLOR_NAMES, HALVES
 from tests.service.jobs.conftest import BODY, add_segmenter, fill_catalog
 from tests.service.jobs.test_checks import errors_of

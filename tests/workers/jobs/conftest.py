@@ -18,7 +18,7 @@ from service.catalog.tables import Concept, Layer
 from service.database import make_engine, make_sessions
 from service.jobs.checks import check_dissection
 from service.jobs.queries import retry
-from service.jobs.schemas import JobRequestSchema
+from service.jobs.requests import JobRequestSchema
 from service.jobs.submission import JobRequest, submit
 from service.jobs.tables import ACTIVE_STATES, Job, Stage
 from service.results.queries import LabelResult

@@ -15,7 +15,7 @@ from service.catalog.tables import Model
 from service.database import reading
 from service.errors import Invalid
 from service.jobs.checks import check_dissection
-from service.jobs.schemas import JobRequestSchema
+from service.jobs.requests import JobRequestSchema
 from tests.workers.jobs import brute_force, planted, worlds
 from tests.workers.jobs.test_sharding import assert_same, small_shards
 from tests.workers.probes.test_halves import flood

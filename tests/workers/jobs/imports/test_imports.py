@@ -13,7 +13,7 @@ from service.catalog.queries import write_model
 from service.catalog.tables import Concept, Layer
 from service.database import reading
 from service.jobs.imports import check_import
-from service.jobs.schemas import JobRequestSchema
+from service.jobs.requests import JobRequestSchema
 from service.jobs.submission import submit
 from service.results.queries import get_unit, imported_of, labels_of
 from service.results.schemas import UnitsQuerySchema

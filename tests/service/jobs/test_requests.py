@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.jobs.schemas import JobRequestSchema
+from service.jobs.requests import JobRequestSchema
 from tests.service.jobs.test_fingerprints import JSON
 
 BODY = {"kind": "dissection", "model": "vgg", "dataset": "scenes", "layers": ["a"]}
