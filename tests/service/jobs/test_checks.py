@@ -7,12 +7,12 @@ import sqlalchemy as sa
 from flask import Flask
 from hypothesis import HealthCheck, assume, given
 from hypothesis import settings as hypothesis_settings
-from tests.service.jobs.test_schemas import PARAMS
 
 from service.catalog.tables import Dataset, Model
 from service.jobs.checks import input_sides
 from service.jobs.tables import Job
 from tests.service.jobs.conftest import BODY, add_segmenter
+from tests.service.jobs.test_requests import PARAMS
 
 
 def errors_of(reply):
