@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import IO, NoReturn
 
@@ -13,7 +14,8 @@ from service.errors import Invalid
 from workers.networks.confinement import missing
 from workers.networks.exported_child import REFUSED
 
-CHILD = "workers.networks.exported_child"
+CHILD = ("-m", "workers.networks.exported_child")
+"""What Python runs."""
 SECONDS = 600
 """How long the child may take in all."""
 LONGEST = 2000
@@ -24,7 +26,7 @@ ALONE = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS":
 """The whole environment, but for where libraries lie: one thread, no GPU."""
 
 
-def load_confined(archive: Path, plain: IO[bytes], child: str = CHILD, seconds: float = SECONDS) -> None:
+def load_confined(archive: Path, plain: IO[bytes], child: Sequence[str] = CHILD, seconds: float = SECONDS) -> None:
     """Have a child write the plain form of an archive into a file.
 
     Raises
@@ -37,7 +39,7 @@ def load_confined(archive: Path, plain: IO[bytes], child: str = CHILD, seconds: 
     missing()  # says so in the log
     with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryFile() as errors, archive.open("rb") as content:
         process = subprocess.Popen(
-            [sys.executable, "-I", "-B", "-m", child],
+            [sys.executable, "-I", "-B", *child],
             stdin=content,
             stdout=plain,
             stderr=errors,
