@@ -1,3 +1,4 @@
+import copy
 import io
 from dataclasses import replace
 
@@ -140,6 +141,11 @@ def test_what_does_not_go_with_an_archive(register, given, pointer, match):
     assert caught.value.errors[0]["pointer"] == pointer
 
 
+def test_a_copy_computes_the_same(register, images):
+    module = register().module
+    assert torch.equal(copy.deepcopy(module)(images), module(images))
+
+
 def test_a_network_that_returns_maps_is_no_classifier(register, store):
     with pytest.raises(Invalid, match="no classifier"):
         register({"artifact": store.put(archive(nn.Conv2d(3, 4, 3)))})
@@ -178,3 +184,46 @@ def test_families_of_networks_keep_their_layers(register, store, build):
             torch.testing.assert_close(maps[name], expected[name], rtol=1e-4, atol=1e-5)
     with torch.no_grad():
         assert torch.equal(found.module(x), torch.export.load(io.BytesIO(data)).module()(x))
+
+
+def mixed():
+    class Mixed(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.conv, self.norm = nn.Conv2d(3, 256, 5), nn.BatchNorm2d(256)
+            self.token = nn.Parameter(torch.ones(1, 256, 4, 4))
+
+        def forward(self, x):
+            return (self.norm(self.conv(x)) + self.token).relu().mean((2, 3))
+
+    net = Mixed()
+    nn.init.constant_(net.norm.weight, 7)
+    net.norm.running_mean.fill_(3)
+    net.norm.running_var.fill_(9)
+    return net.eval()
+
+
+@pytest.fixture
+def redrawn(register, store):
+    def run(seed):
+        module = register({"artifact": store.put(archive(mixed()))}).module
+        exported.untrained(module, seed)
+        return module
+
+    return run
+
+
+def test_an_untrained_network_is_as_after_initialization(redrawn):
+    state = redrawn(3).state_dict()
+    weight, token = state["conv.weight"], state["token"]
+    assert weight.std().item() == pytest.approx((2 / (3 * 5 * 5)) ** 0.5, rel=0.03)
+    assert abs(weight.mean().item()) < 0.01
+    assert token.std().item() == pytest.approx(0.02, rel=0.06)
+    assert all((state[name] == 0).all() for name in ("conv.bias", "norm.bias", "norm.running_mean"))
+    assert all((state[name] == 1).all() for name in ("norm.weight", "norm.running_var"))
+
+
+def test_an_untrained_network_depends_on_its_seed_alone(redrawn, images):
+    first, same, other = redrawn(3), redrawn(3), redrawn(4)
+    assert torch.equal(first(images), same(images))
+    assert not torch.equal(first(images), other(images))
