@@ -10,7 +10,7 @@ import pytest
 import torch
 from click.testing import CliRunner, Result
 
-from unitatlas import Client
+from unitatlas import Client, Problem
 from unitatlas.cli import cli
 from unitatlas.export import NotExportable, export
 from workers.networks.exported import ExportedArchive
@@ -121,3 +121,42 @@ def test_sizes_that_are_none(run: Callable[..., Result], size: str) -> None:
 def test_the_client_itself_needs_no_torch() -> None:
     check = "import sys, unitatlas.cli; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", check]).returncode == 0
+
+
+@pytest.fixture
+def archive_of(tmp_path: Path) -> Callable[..., Path]:
+    """Export a network of four units and four classes for images of 8 x 8."""
+
+    def write(batch: torch.export.Dim | None) -> Path:
+        pool, flatten = torch.nn.AdaptiveAvgPool2d(1), torch.nn.Flatten()
+        network = torch.nn.Sequential(torch.nn.Conv2d(3, 4, 1), pool, flatten).eval()
+        shapes = ({0: batch},) if batch else None
+        program = torch.export.export(network, (torch.zeros(2, 3, 8, 8),), dynamic_shapes=shapes)
+        torch.export.save(program, tmp_path / "net.pt2")
+        return tmp_path / "net.pt2"
+
+    return write
+
+
+def test_an_archive_that_is_none_is_refused(client: Client, tmp_path: Path) -> None:
+    (tmp_path / "net.pt2").write_bytes(b"PK\x03\x04 but nothing more")
+    weights = {"artifact": client.upload(tmp_path / "net.pt2")}
+    with pytest.raises(Problem, match="cut off or damaged") as caught:
+        client.register_model("none", "exported", weights=weights, input={"resize": [8, 8]})
+    assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "/weights")
+
+
+def test_an_archive_of_one_size_of_batch_is_refused(client: Client, archive_of: Callable[..., Path]) -> None:
+    weights = {"artifact": client.upload(archive_of(None))}
+    with pytest.raises(Problem, match="batches of every size from 1 to 256; export with") as caught:
+        client.register_model("fixed", "exported", weights=weights, input={"resize": [8, 8]})
+    assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "/weights")
+
+
+@pytest.mark.usefixtures("dissected")
+def test_a_layer_that_an_archive_does_not_have_is_refused(client: Client, archive_of: Callable[..., Path]) -> None:
+    weights = {"artifact": client.upload(archive_of(torch.export.Dim("batch")))}
+    client.register_model("small", "exported", weights=weights, input={"resize": [8, 8]})
+    with pytest.raises(Problem, match="layer4") as caught:
+        client.dissect("small", "horizons", ["layer4"])
+    assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "/layers/0")

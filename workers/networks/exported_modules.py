@@ -13,11 +13,9 @@ class Of(NamedTuple):
 
 
 class Size(NamedTuple):
-    """A size that is not fixed: factor x symbol + offset, with the symbol's limits."""
+    """A size that is not fixed: equal wherever the symbol is, within its limits."""
 
     symbol: str
-    factor: int
-    offset: int
     least: int
     most: int | None
 
@@ -115,6 +113,5 @@ class ExportedNetwork(Program):
 def _fits(size: int, wanted: Size | int, symbols: dict[str, int]) -> bool:
     if isinstance(wanted, int):
         return size == wanted
-    value, rest = divmod(size - wanted.offset, wanted.factor)
-    within = wanted.least <= value <= (value if wanted.most is None else wanted.most)
-    return rest == 0 and within and symbols.setdefault(wanted.symbol, value) == value
+    within = wanted.least <= size <= (size if wanted.most is None else wanted.most)
+    return within and symbols.setdefault(wanted.symbol, size) == size

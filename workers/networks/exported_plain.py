@@ -12,7 +12,6 @@ from collections.abc import Iterator
 from typing import IO, Any
 
 import safetensors.torch
-import sympy
 import torch
 from torch import Tensor, nn
 from torch.export import ExportedProgram, unflatten
@@ -20,7 +19,7 @@ from torch.fx import Graph, Node
 
 from service.errors import Invalid
 from workers.networks.exported_archive import write_clean
-from workers.networks.exported_program import Json
+from workers.networks.exported_program import LARGEST, Json
 
 PROGRAM = "program"
 """Where the modules are in the file's header."""
@@ -54,23 +53,12 @@ def _describe(program: ExportedProgram) -> bytes:
 
 
 def _describe_size(size: int | torch.SymInt, program: ExportedProgram) -> Json | int:
-    """Write a size that is not fixed as a multiple of a symbol, and how large that may be."""
+    """Write a size that is not fixed as its symbol, and within which limits that is."""
     if isinstance(size, int):
         return size
-    expression = size.node.expr
-    (symbol,) = expression.free_symbols
-    factor, offset = expression.coeff(symbol), expression.subs(symbol, 0)
-    if sympy.expand(factor * symbol + offset - expression) != 0 or not factor > 0:
-        raise ValueError(f"the size {expression} is no multiple of another")
-    limits = program.range_constraints[symbol]
-    most = None if limits.upper > 2**62 else int(limits.upper)
-    return {
-        "symbol": str(symbol),
-        "factor": int(factor),
-        "offset": int(offset),
-        "least": int(limits.lower),
-        "most": most,
-    }
+    limits = program.range_constraints[size.node.expr]
+    most = None if limits.upper > LARGEST else int(limits.upper)
+    return {"symbol": str(size), "least": int(limits.lower), "most": most}
 
 
 class _Tensors:

@@ -125,14 +125,8 @@ def _read_size(size: Any) -> Size | int:
     match size:
         case int():
             return size
-        case {
-            "symbol": str(symbol),
-            "factor": int(factor),
-            "offset": int(offset),
-            "least": int(least),
-            "most": (int() | None) as most,
-        } if factor > 0:
-            return Size(symbol, factor, offset, least, most)
+        case {"symbol": str(symbol), "least": int(least), "most": (int() | None) as most}:
+            return Size(symbol, least, most)
         case _:
             return refuse(f"{size!r:.80} is no size")
 
