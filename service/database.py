@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, cast
 
 import sqlalchemy as sa
 from sqlalchemy.orm import DeclarativeBase, Session, sessionmaker
@@ -121,7 +121,8 @@ def bulk_insert(session: Session, table: type[Table], names: Sequence[str], rows
     if session.get_bind().dialect.name != "postgresql":
         values = [dict(zip(names, row, strict=True)) for row in rows]
         if values:
-            session.execute(sa.insert(table), values)
+            # on the table itself: the ORM would split the rows wherever another column is null
+            session.execute(sa.insert(cast(sa.Table, table.__table__)), values)
         return
     driver = session.connection().connection.driver_connection
     assert driver is not None

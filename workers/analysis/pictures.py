@@ -34,7 +34,8 @@ def masked_image(image: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[n
     (H, W, 3) uint8
         Untouched inside the mask, half as bright outside, a line of one yellow pixel just outside the mask.
     """
-    shown = np.where(mask[..., None], image, image // 2)
+    shown = image // 2
+    shown[mask] = image[mask]
     shown[_grow(_grow(mask).T).T & ~mask] = BORDER
     return shown
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import fields, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Self
 
@@ -25,7 +26,7 @@ class Part:
         self._write("table", table)
         self._write("totals", totals)
 
-    @property
+    @cached_property
     def table(self) -> NDArray[np.uint16]:
         """(n * G * G, channels) labels, as `workers.analysis.intersections.label_table` makes them."""
         array: NDArray[np.uint16] = self._read("table")
