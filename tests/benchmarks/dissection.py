@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn.functional import interpolate
 from torchvision.models import resnet18, vgg16
 
-from workers.analysis.bootstrap import iou_intervals, resample
+from workers.analysis.bootstrap import iou_intervals
 from workers.analysis.collecting import BatchMaps, LayerCollector, LayerShard, batch_maps
 from workers.analysis.intersections import count, count_by_image, image_totals, iou, label_table
 from workers.analysis.labels import alive, best_concepts, notable_pairs
@@ -178,7 +178,7 @@ def score(
 ) -> None:
     sizes = [len(shard.peaks) for shard in shards]
     totals = np.concatenate([image_totals(t, n, CONCEPTS) for t, n in zip(tables, sizes, strict=True)])
-    presence_scores(rank(np.concatenate([shard.peaks for shard in shards])), totals > 0, *notable_pairs(scores, living))
+    presence_scores(rank(np.concatenate([shard.peaks for shard in shards])), totals, *notable_pairs(scores, living))
     shared, unions = np.zeros((2, IMAGES, len(labels)), np.int64)
     for unit in np.flatnonzero(labels >= 0).tolist():
         parts = [
@@ -187,7 +187,7 @@ def score(
         ]
         shared[:, unit], areas = (np.concatenate(part) for part in zip(*parts, strict=True))
         unions[:, unit] = areas + totals[:, labels[unit]] - shared[:, unit]
-    iou_intervals(resample(IMAGES), shared, unions)
+    iou_intervals(shared, unions)
 
 
 CASES = (

@@ -5,40 +5,41 @@ replacement, and forms the IoU of what it drew (Efron and Tibshirani, An Introdu
 the percentile interval).
 """
 
+from collections.abc import Iterator
+
 import numpy as np
 from numpy.typing import NDArray
 
 RESAMPLES = 1000
 LEVEL = 0.95
-CHUNK = 100
-"""Resamples that are formed at once."""
+HELD_VALUES = 2**21
+"""Resamples times images that are held at once."""
 
 
-def resample(images: int, seed: int = 0) -> NDArray[np.uint8]:
-    """Draw the resamples of n images, (r, n): how often each image is in each resample."""
+def resamples(images: int, seed: int = 0) -> Iterator[NDArray[np.float64]]:
+    """Draw the resamples of n images, some (r, n) at a time: how often each image is in each resample.
+
+    Float64 holds whole numbers, so that their sums of products are exact in whatever order they are formed.
+    """
     random = np.random.default_rng(seed)
-    draws = [np.bincount(random.integers(images, size=images), minlength=images) for _ in range(RESAMPLES)]
-    return np.stack(draws).astype(np.uint8)  # 256 times the same image: less likely than any hardware error
+    step = max(1, HELD_VALUES // images)
+    for start in range(0, RESAMPLES, step):
+        drawn = [random.integers(images, size=images) for _ in range(min(step, RESAMPLES - start))]
+        yield np.stack([np.bincount(draw, minlength=images) for draw in drawn]).astype(np.float64)
 
 
 def iou_intervals(
-    draws: NDArray[np.uint8], intersections: NDArray[np.int64], unions: NDArray[np.int64]
+    intersections: NDArray[np.int64], unions: NDArray[np.int64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """The 95 % percentile interval of each of K pairs' IoU: its lower and upper ends, (K,) each.
 
     Parameters
     ----------
-    draws : (r, n) uint8
-        From `resample`.
     intersections, unions : (n, K) int64
         Pixels of each image; a resample without any pixel of the union has IoU 0.
     """
-    # Float64 holds whole numbers, so that their sums of products are exact in whatever order they are formed.
     shared, either = intersections.astype(np.float64), unions.astype(np.float64)
-    ratios = []
-    for start in range(0, len(draws), CHUNK):
-        chunk = draws[start : start + CHUNK].astype(np.float64)
-        ratios.append((chunk @ shared) / np.maximum(chunk @ either, 1))
+    ratios = [(draws @ shared) / np.maximum(draws @ either, 1) for draws in resamples(len(shared))]
     tail = (1 - LEVEL) / 2
     low, high = np.quantile(np.concatenate(ratios), [tail, 1 - tail], axis=0)
     return low, high

@@ -5,6 +5,8 @@ breaks what they have to do with the activations. `rotation`: the layer in a ran
 that the layer represents and breaks what is special about its units (Bau et al., CVPR 2017, section 3.2).
 """
 
+from collections.abc import Iterable, Iterator
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -13,10 +15,11 @@ from torch import Tensor
 PERMUTATIONS = 200
 
 
-def permutations(images: int, seed: int = 0) -> NDArray[np.int64]:
-    """Draw the orders in which the masks of n images are dealt out to them, (P, n)."""
+def permutations(images: int, seed: int = 0) -> Iterator[NDArray[np.int64]]:
+    """Draw the orders in which the masks of n images are dealt out to them, (n,) each."""
     random = np.random.default_rng(seed)
-    return np.stack([random.permutation(images) for _ in range(PERMUTATIONS)])
+    for _ in range(PERMUTATIONS):
+        yield random.permutation(images)
 
 
 def shuffled_iou(
@@ -24,7 +27,7 @@ def shuffled_iou(
     cells: NDArray[np.int64],
     totals: NDArray[np.int64],
     table: NDArray[np.uint16],
-    orders: NDArray[np.int64],
+    orders: Iterable[NDArray[np.int64]],
 ) -> NDArray[np.float64]:
     """IoU of a unit with each of C concepts when the masks are dealt out anew, P times.
 
@@ -36,15 +39,17 @@ def shuffled_iou(
         Pixels that carry each concept.
     table : (n * G * G, channels) uint16
         Labels of all images, from `label_table`.
-    orders : (P, n) int64
+    orders : P times (n,) int64
         The image whose mask each image is given, from `permutations`.
 
     Returns
     -------
     (P, C) float64
     """
-    size = len(table) // orders.shape[1]
-    shared = [np.bincount(table[order[images] * size + cells].ravel(), minlength=len(totals) + 1) for order in orders]
+    shared = [
+        np.bincount(table[order[images] * (len(table) // len(order)) + cells].ravel(), minlength=len(totals) + 1)
+        for order in orders
+    ]
     intersections = np.stack(shared)[:, 1:]
     ratio: NDArray[np.float64] = intersections / np.maximum(len(images) + totals - intersections, 1)
     return ratio

@@ -74,7 +74,7 @@ def rank(peaks: NDArray[np.float32]) -> Ranking:
 
 
 def presence_scores(
-    ranking: Ranking, present: NDArray[np.bool_], units: NDArray[np.int64], concepts: NDArray[np.int64]
+    ranking: Ranking, totals: NDArray[np.uint32], units: NDArray[np.int64], concepts: NDArray[np.int64]
 ) -> PresenceScores:
     """Score pairs of a unit and a concept.
 
@@ -82,24 +82,23 @@ def presence_scores(
     ----------
     ranking : Ranking
         Of n images by U units.
-    present : (n, C) bool
-        Which images show which concept.
+    totals : (n, C) uint32
+        Pixels of each image that carry each concept; an image shows a concept if one does.
     units, concepts : (P,) int64
         The pairs.
     """
-    step = max(1, CHUNK_VALUES // len(present))
+    step = max(1, CHUNK_VALUES // len(totals))
     chunks = [
-        _score(ranking, present, units[i : i + step], concepts[i : i + step])
-        for i in range(0, max(1, len(units)), step)
+        _score(ranking, totals, units[i : i + step], concepts[i : i + step]) for i in range(0, max(1, len(units)), step)
     ]
     names = [field.name for field in fields(PresenceScores)]
     return PresenceScores(**{name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in names})
 
 
 def _score(
-    ranking: Ranking, present: NDArray[np.bool_], units: NDArray[np.int64], concepts: NDArray[np.int64]
+    ranking: Ranking, totals: NDArray[np.uint32], units: NDArray[np.int64], concepts: NDArray[np.int64]
 ) -> PresenceScores:
-    shown = present[ranking.order[:, units], concepts]  # (n, P)
+    shown = totals[ranking.order[:, units], concepts] > 0  # (n, P)
     first, last = ranking.first[:, units], ranking.last[:, units]
     hits = np.take_along_axis(shown.cumsum(axis=0), last, axis=0)  # images with the concept down to the group's end
     positives, negatives = hits[-1], len(shown) - hits[-1]

@@ -2,16 +2,20 @@
 
 import numpy as np
 
-from workers.analysis.bootstrap import iou_intervals, resample
+from workers.analysis import bootstrap
+from workers.analysis.bootstrap import iou_intervals, resamples
 
 
-def test_resamples_are_draws_with_replacement():
-    draws = resample(50)
+def test_resamples_are_draws_with_replacement(monkeypatch):
+    draws = np.concatenate(list(resamples(50)))
     assert draws.shape == (1000, 50)
     assert (draws.sum(axis=1) == 50).all()
     np.testing.assert_allclose(draws.mean(axis=0), 1, atol=0.15)
     np.testing.assert_allclose(draws.var(), 1 - 1 / 50, atol=0.03)
-    np.testing.assert_array_equal(draws, resample(50))
+    monkeypatch.setattr(bootstrap, "HELD_VALUES", 140)
+    in_pieces = list(resamples(50))
+    assert [len(piece) for piece in in_pieces] == [2] * 500
+    np.testing.assert_array_equal(draws, np.concatenate(in_pieces))
 
 
 def test_intervals_are_quantiles_of_resampled_ious():
@@ -19,9 +23,9 @@ def test_intervals_are_quantiles_of_resampled_ious():
     unions = random.integers(0, 9, (20, 3))
     shared = random.integers(0, unions + 1)
     shared[:, 2] = unions[:, 2] = 0
-    draws = resample(20)
+    draws = np.concatenate(list(resamples(20)))
     ratios = [(d @ shared) / np.maximum(1, d @ unions) for d in draws.astype(int)]
-    low, high = iou_intervals(draws, shared, unions)
+    low, high = iou_intervals(shared, unions)
     np.testing.assert_allclose((low, high), np.quantile(ratios, [0.025, 0.975], axis=0))
     assert (low[2], high[2]) == (0, 0)
 
@@ -33,6 +37,6 @@ def test_intervals_cover_the_true_figure_as_often_as_they_say():
     clutter = random.gamma(2.0, 50.0, (images, worlds))  # images differ much in how much they show
     unions = random.poisson(clutter)
     shared = random.binomial(unions, random.beta(2, 6, (images, worlds)))
-    low, high = iou_intervals(resample(images), shared, unions)
+    low, high = iou_intervals(shared, unions)
     covered = ((low <= 0.25) & (high >= 0.25)).mean()
     assert 0.925 <= covered <= 0.97

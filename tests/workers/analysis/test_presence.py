@@ -13,7 +13,7 @@ IMAGES = st.lists(st.tuples(st.sampled_from([0.0, 0.5, 1.0, 1.5, 7.25, -2.0]), s
 
 def score_one(peaks, present):
     pair = np.zeros(1, np.int64)
-    found = presence_scores(rank(np.float32(peaks)[:, None]), np.array(present)[:, None], pair, pair)
+    found = presence_scores(rank(np.float32(peaks)[:, None]), np.array(present, np.uint32)[:, None], pair, pair)
     names = ("average_precision", "auroc", "equal_error_threshold", "balanced_accuracy")
     return {name: float(getattr(found, name)[0]) for name in names}
 
@@ -59,7 +59,7 @@ def test_a_silent_unit_knows_nothing():
 def test_pairs_are_scored_alike_in_chunks(monkeypatch):
     random = np.random.default_rng(0)
     ranking = rank(random.random((30, 5), np.float32))
-    present = random.random((30, 7)) < 0.4
+    present = random.integers(0, 2, (30, 7), np.uint32)
     units, concepts = (side.ravel() for side in np.indices((5, 7)))
     whole = presence_scores(ranking, present, units, concepts)
     monkeypatch.setattr(presence, "CHUNK_VALUES", 100)

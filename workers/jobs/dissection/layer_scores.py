@@ -51,7 +51,7 @@ class LayerScores:
         return found
 
     def _best_of_all(self) -> NDArray[np.float64]:
-        best: NDArray[np.float64] = np.max([block.max(axis=1) for block in self._best], axis=0)
+        best: NDArray[np.float64] = np.max([block.max(axis=0) for block in self._best], axis=0)
         return best
 
     def permutation(self, best_ious: NDArray[np.float64], cutoff: float) -> dict[str, Any] | None:
@@ -62,12 +62,12 @@ class LayerScores:
         """
         if not self._best:
             return None
-        best = np.concatenate(self._best, axis=1)  # (P, U)
+        best = np.concatenate(self._best)  # (U, P)
         corrected = corrected_p_values(best_ious, self._best_of_all())
         return {
-            "permutations": len(best),
-            "detectors": float((best > cutoff).sum(axis=1).mean()),
+            "permutations": best.shape[1],
+            "detectors": float((best > cutoff).sum(axis=0).mean()),
             "mean_best_iou": float(best.mean()),
-            "highest_iou": float(np.quantile(best.max(axis=1), 0.95)),
+            "highest_iou": float(np.quantile(best.max(axis=0), 0.95)),
             "significant": int((corrected <= 0.05).sum()),
         }
