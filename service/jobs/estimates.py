@@ -9,6 +9,12 @@ PILOT_IMAGES = 32
 """Images of the first shard, which the other shards' bounds come from."""
 IMAGES_IN_SHARD = 64
 UNITS_IN_SHARD = 256
+UNIT_SECONDS = 0.005
+"""Thresholds, counts, scores and pictures of a unit, on one core for hundreds of images."""
+PERMUTATIONS = 200
+"""How often the control `permutation` deals out the masks anew."""
+LOOKUP_SECONDS = 1e-8
+"""Looking up one label of one pixel."""
 SAMPLE_BYTES = 8
 """A kept sample: a float32 value and its uint32 position."""
 SLACK = 2.0
@@ -69,7 +75,7 @@ def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers:
     collecting = ceil(max(0, size.images - PILOT_IMAGES) / IMAGES_IN_SHARD)
     blocks = sum(ceil(layer.units / UNITS_IN_SHARD) for layer in size.layers)
     networks = 2 if UNTRAINED in size.controls else 1
-    seconds = size.images * (networks * seconds_per_image + sum(size.segmenter_seconds))
+    seconds = size.images * (networks * seconds_per_image + sum(size.segmenter_seconds)) + _seconds_after(size)
     return Estimate(
         shards=1 + collecting + size.views * blocks + blocks,  # each block of a layer is measured, then scored
         forward_passes=size.images * (networks + len(size.segmenter_seconds)),
@@ -78,6 +84,15 @@ def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers:
         seconds=seconds / workers if workers else None,
         workers=workers,
     )
+
+
+def _seconds_after(size: DissectionSize) -> float:
+    """What measuring and scoring take once the images have passed."""
+    measured = UNIT_SECONDS * size.views * size.units
+    if PERMUTATION not in size.controls:
+        return measured
+    pixels = size.images * size.grid**2 * size.quantile  # of a unit
+    return measured + LOOKUP_SECONDS * PERMUTATIONS * size.units * pixels * size.label_channels
 
 
 def _artifact_bytes(size: DissectionSize) -> int:

@@ -43,7 +43,7 @@ def test_shards_are_the_pilot_the_images_and_the_units_of_each_layer():
     estimate = estimate_dissection(SIZE, 0.5, 2)
     assert estimate.shards == 1 + 2 + 2 * (2 + 1)  # each block is measured, then scored
     assert estimate.forward_passes == 130
-    assert estimate.seconds == 130 * 0.5 / 2
+    assert estimate.seconds == (130 * 0.5 + 310 * 0.005) / 2
 
 
 @given(SIZES)
@@ -68,18 +68,20 @@ def test_controls_cost_a_second_network_and_second_views():
     controlled = estimate_dissection(replace(SIZE, controls=["rotation", "untrained"]), 0.5, 2)
     assert controlled.shards == 1 + 2 + (3 + 1) * (2 + 1)
     assert controlled.forward_passes == 2 * plain.forward_passes
-    assert controlled.seconds == 2 * plain.seconds
+    assert controlled.seconds == (2 * 130 * 0.5 + 3 * 310 * 0.005) / 2
     kept = 130 * 310 * (100 * 0.02 * 8 + 4)
     assert controlled.scratch_bytes - plain.scratch_bytes == 2 * kept
     shuffled = estimate_dissection(replace(SIZE, controls=["permutation"]), 0.5, 2)
     assert shuffled.forward_passes == plain.forward_passes
+    lookups = 200 * 310 * (130 * 100 * 0.01) * 2
+    assert abs(shuffled.seconds - plain.seconds - lookups * 1e-8 / 2) < 1e-9
     assert shuffled.scratch_bytes - plain.scratch_bytes == 130 * 2 * 100 * 2
 
 
 def test_each_segmenter_is_a_pass_of_its_own():
     estimate = estimate_dissection(replace(SIZE, segmenter_seconds=[0.25, 1.5]), 0.5, 2)
     assert estimate.forward_passes == 130 * 3
-    assert estimate.seconds == 130 * (0.5 + 0.25 + 1.5) / 2
+    assert estimate.seconds == (130 * (0.5 + 0.25 + 1.5) + 310 * 0.005) / 2
 
 
 def test_scratch_space_is_samples_peaks_labels_and_top_maps():

@@ -172,13 +172,13 @@ def test_estimates_learn_from_what_was_measured(post, made):
             session.add(Worker(name=name, device="cpu", started_at=long_ago, seen_at=seen_at))
     estimate = post("/v1/jobs:estimate", max_images=200).json
     assert estimate["workers"] == 2
-    assert estimate["seconds"] == 200 * (32.0 / 64) / 2
+    assert estimate["seconds"] == (200 * (32.0 / 64) + 80 * 0.005) / 2  # 80 units to measure
 
 
 def test_before_the_first_measurement_the_dry_run_counts(post, made):
     with made.sessions.begin() as session:
         session.add(Worker(name="a", device="cpu", started_at=now(session), seen_at=now(session)))
-    assert post("/v1/jobs:estimate", max_images=200).json["seconds"] == 200 * 0.01
+    assert post("/v1/jobs:estimate", max_images=200).json["seconds"] == 200 * 0.01 + 80 * 0.005
 
 
 def test_another_teams_job_is_not_there(post, client, made):
