@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -13,6 +14,7 @@ from PIL import Image
 from unitatlas import Client, Problem, UploadError, uploads
 from unitatlas.archives import FolderArchive
 from unitatlas.uploads import PlainFile, Source
+from workers.probes import registration
 
 
 @pytest.fixture(params=["file", "folder"])
@@ -159,3 +161,12 @@ def test_a_broden_folder_with_a_missing_file_is_refused_by_its_name(
     with pytest.raises(Problem, match=missing) as caught:
         client.register_dataset("broken-broden", "broden", tmp_path)
     assert (caught.value.status, caught.value.errors[0]["pointer"]) == (422, "/location")
+
+
+def test_a_format_of_another_package_is_registered(
+    client: Client, archive: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = EntryPoint("Other.masks_2", "workers.probes.masks:read", registration.ENTRY_POINTS)
+    monkeypatch.setattr(registration, "entry_points", lambda group: EntryPoints([entry]))
+    dataset = client.register_dataset("foreign", "Other.masks_2", archive)
+    assert (dataset.format, dataset.images, dataset.concepts) == ("Other.masks_2", 16, {"object": 2})
