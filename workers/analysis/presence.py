@@ -45,29 +45,29 @@ class Ranking:
 
     Attributes
     ----------
-    order : (n, U) int64
+    order : (n, U) int32
         The images.
-    first, last : (n, U) int64
+    first, last : (n, U) int32
         Places at which the group of each place begins and ends.
     cuts : (n, U) float64
         A level below each place's group and above the next one's.
     """
 
-    order: NDArray[np.int64]
-    first: NDArray[np.int64]
-    last: NDArray[np.int64]
+    order: NDArray[np.int32]
+    first: NDArray[np.int32]
+    last: NDArray[np.int32]
     cuts: NDArray[np.float64]
 
 
 def rank(peaks: NDArray[np.float32]) -> Ranking:
     """Rank images by the peaks (n, U) of each unit."""
-    places = np.arange(len(peaks))[:, None]
-    order = np.argsort(-peaks, axis=0, kind="stable")
+    places = np.arange(len(peaks), dtype=np.int32)[:, None]
+    order = np.argsort(-peaks, axis=0, kind="stable").astype(np.int32)
     ordered = np.take_along_axis(peaks, order, axis=0).astype(np.float64)
     differs = ordered[1:] != ordered[:-1]
     edge = np.ones((1, peaks.shape[1]), bool)
-    first = np.maximum.accumulate(np.where(np.concatenate([edge, differs]), places, 0), axis=0)
-    ends = np.where(np.concatenate([differs, edge]), places, len(peaks) - 1)
+    first = np.maximum.accumulate(np.where(np.concatenate([edge, differs]), places, np.int32(0)), axis=0)
+    ends = np.where(np.concatenate([differs, edge]), places, np.int32(len(peaks) - 1))
     last = np.minimum.accumulate(ends[::-1], axis=0)[::-1]
     halfway = np.concatenate([(ordered[1:] + ordered[:-1]) / 2, np.nextafter(ordered[-1:], -np.inf)])
     return Ranking(order, first, last, np.take_along_axis(halfway, last, axis=0))
@@ -100,7 +100,8 @@ def _score(
 ) -> PresenceScores:
     shown = totals[ranking.order[:, units], concepts] > 0  # (n, P)
     first, last = ranking.first[:, units], ranking.last[:, units]
-    hits = np.take_along_axis(shown.cumsum(axis=0), last, axis=0)  # images with the concept down to the group's end
+    # images with the concept down to the group's end
+    hits = np.take_along_axis(shown.cumsum(axis=0, dtype=np.int32), last, axis=0)
     positives, negatives = hits[-1], len(shown) - hits[-1]
     precision = hits / (last + 1)
     higher = len(shown) - 1 - (first + last) / 2  # images that peak lower, ties half
