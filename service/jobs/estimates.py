@@ -112,7 +112,7 @@ def scratch_bytes_per_image(size: DissectionSize) -> float:
     samples = size.views * size.units * cells * min(1.0, SLACK * size.quantile) * SAMPLE_BYTES
     peaks = 4 * size.views * size.units
     copies = 2 if PERMUTATION in size.controls else 1
-    labels = 2 * size.label_channels * cells * copies + 4 * size.concepts
+    labels = 2 * size.label_channels * cells * copies + 2 * 4 * size.concepts  # totals by shard, and joined
     return samples + peaks + labels + _top_map_bytes(size) / IMAGES_IN_SHARD
 
 

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.analysis.collecting import LayerCollector, LayerShard, batch_maps
+from workers.analysis.controls import random_rotation, rotate
 from workers.analysis.intersections import count, iou, label_table
 from workers.analysis.labels import alive, best_concepts, chart, detectors
 from workers.analysis.thresholds import pilot_bounds, safe_bounds, thresholds
@@ -88,7 +89,7 @@ def measure(
         float(np.mean(_predictions(read_out, evaluated) == answers)),
         dissect(maps, table),
         dissect(control, table),
-        [dissect(rotate(maps, draw), table) for draw in range(ROTATIONS)],
+        [dissect(rotate(maps, random_rotation(maps.shape[1], draw)), table) for draw in range(ROTATIONS)],
         drops,
         random_drops,
     )
@@ -98,15 +99,6 @@ def measure(
 def last_maps(network: SceneClassifier, images: NDArray[np.uint8]) -> Tensor:
     """The last layer's maps of all images, (n, 128, 8, 8)."""
     return torch.cat([network.features(as_input(images[i : i + BATCH])) for i in range(0, len(images), BATCH)])
-
-
-def rotate(maps: Tensor, seed: int) -> Tensor:
-    """Turn the space that a layer's units span by a random rotation: (n, U, h, w) -> (n, U, h, w)."""
-    normal = np.random.default_rng(seed).standard_normal((maps.shape[1], maps.shape[1]))
-    basis, triangle = np.linalg.qr(normal)
-    # The signs make the rotation uniformly distributed (Mezzadri, Notices of the AMS 54, 2007).
-    rotation = torch.from_numpy(basis * np.sign(np.diag(triangle))).float()
-    return torch.einsum("vu,nuhw->nvhw", rotation, maps)
 
 
 def _labels(seed: int, images: int) -> Iterator[NDArray[np.uint16]]:

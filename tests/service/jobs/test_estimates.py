@@ -6,12 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from service.jobs.estimates import (
+    PERMUTATIONS,
     DissectionSize,
     LayerSize,
     estimate_dissection,
     images_that_fit,
     scratch_bytes,
 )
+from workers.analysis import controls
 from workers.jobs.dissection.plan import next_stage
 from workers.jobs.dissection.views import views_of
 from workers.jobs.kind import FinishedStage
@@ -63,6 +65,10 @@ def test_the_shards_foretold_are_the_shards_planned(size):
     assert estimate_dissection(replace(size, images=images), 1.0, 1).shards == planned
 
 
+def test_permutations_are_as_many_as_the_workers_deal():
+    assert PERMUTATIONS == controls.PERMUTATIONS
+
+
 def test_controls_cost_a_second_network_and_second_views():
     plain = estimate_dissection(SIZE, 0.5, 2)
     controlled = estimate_dissection(replace(SIZE, controls=["rotation", "untrained"]), 0.5, 2)
@@ -87,7 +93,7 @@ def test_each_segmenter_is_a_pass_of_its_own():
 def test_scratch_space_is_samples_peaks_labels_and_top_maps():
     samples = 130 * 310 * 100 * 0.02 * 8
     peaks = 130 * 310 * 4
-    labels = 130 * (2 * 100 * 2 + 4 * 20)
+    labels = 130 * (2 * 100 * 2 + 2 * 4 * 20)
     top_maps = 130 / 64 * 4 * 4 * (300 * 10 * 10 + 10 * 5 * 4)
     assert abs(scratch_bytes(SIZE) - (samples + peaks + labels + top_maps)) < 1
 

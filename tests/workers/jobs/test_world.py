@@ -4,6 +4,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from workers.analysis.controls import random_rotation, rotate
 from workers.analysis.intersections import label_table
 from workers.analysis.upsampling import to_grid
 from workers.jobs import world
@@ -28,12 +29,12 @@ def planted_read_out(units: int) -> nn.Linear:
 
 def test_a_rotation_keeps_all_lengths_and_angles_and_follows_its_seed() -> None:
     maps = torch.randn(3, 16, 4, 4)
-    turned = world.rotate(maps, 1)
+    turned = rotate(maps, random_rotation(maps.shape[1], 1))
     norms, turned_norms = maps.norm(dim=1), turned.norm(dim=1)
     torch.testing.assert_close(turned_norms, norms)
     torch.testing.assert_close((turned[0] * turned[1]).sum(0), (maps[0] * maps[1]).sum(0), rtol=1e-3, atol=1e-4)
-    assert torch.equal(turned, world.rotate(maps, 1))
-    assert not torch.allclose(turned, world.rotate(maps, 2))
+    assert torch.equal(turned, rotate(maps, random_rotation(maps.shape[1], 1)))
+    assert not torch.allclose(turned, rotate(maps, random_rotation(maps.shape[1], 2)))
 
 
 def test_removing_the_one_unit_that_a_class_reads_brings_it_down_to_chance() -> None:
