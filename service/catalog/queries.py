@@ -1,7 +1,7 @@
 """Everything that is asked of, and written to, models, datasets, concepts and classes; always within one team."""
 
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from difflib import get_close_matches
 from typing import Any, NamedTuple, Protocol
 
@@ -110,6 +110,16 @@ def list_classes(session: Session, team_id: uuid.UUID, page: PageRequest) -> Pag
     return paginate(session, statement, [Model.name, Class.index], page)
 
 
+def classes_of(session: Session, model: Model) -> list[str]:
+    """The names of a classifier's outputs, in their order."""
+    return list(session.scalars(sa.select(Class.name).where(Class.model_id == model.id).order_by(Class.index)))
+
+
+def class_ids(session: Session, model_id: uuid.UUID) -> list[int]:
+    """The ids of a classifier's classes, in the order of its outputs."""
+    return list(session.scalars(sa.select(Class.id).where(Class.model_id == model_id).order_by(Class.index)))
+
+
 def layers_of(session: Session, model: Model) -> list[Layer]:
     """A model's layers in the order of its forward pass."""
     return list(session.scalars(sa.select(Layer).where(Layer.model_id == model.id).order_by(Layer.position)))
@@ -160,8 +170,12 @@ def write_model(
     layers: Sequence[LayerShape],
     classes: Sequence[str],
     concepts: list[list[str] | None] | None = None,
+    tail_seconds: Mapping[str, float] | None = None,
 ) -> Model:
-    """Write a model with its layers, in forward order, and its classes; raise Conflict where the name is taken."""
+    """Write a model with its layers, in forward order, and its classes; raise Conflict where the name is taken.
+
+    `tail_seconds` are those of the layers at which the network can be cut.
+    """
     if find_model(session, team_id, name) is not None:
         raise Conflict(f"another model is named {name!r} already", "/name")
     model = Model(
@@ -178,8 +192,12 @@ def write_model(
     )
     session.add(model)
     session.flush()
-    shapes = ((model.id, layer.name, i, layer.units, layer.height, layer.width) for i, layer in enumerate(layers))
-    bulk_insert(session, Layer, ["model_id", "name", "position", "units", "height", "width"], shapes)
+    names = ["model_id", "name", "position", "units", "height", "width", "tail_seconds"]
+    shapes = (
+        (model.id, layer.name, i, layer.units, layer.height, layer.width, (tail_seconds or {}).get(layer.name))
+        for i, layer in enumerate(layers)
+    )
+    bulk_insert(session, Layer, names, shapes)
     outputs = ((model.id, index, name) for index, name in enumerate(classes))
     bulk_insert(session, Class, ["model_id", "index", "name"], outputs)
     return model

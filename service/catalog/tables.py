@@ -47,6 +47,8 @@ class Layer(Table):
     units: Mapped[int]
     height: Mapped[int]
     width: Mapped[int]
+    tail_seconds: Mapped[float | None]
+    """Seconds that an image takes from this layer on; None where the network cannot be cut here, or nobody tried."""
 
 
 class Class(Table):

@@ -1,7 +1,7 @@
 """From a well-formed request for work to one that can be done: its subjects exist, fit each other and fit in."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -11,7 +11,15 @@ from sqlalchemy.orm import Session
 from service.catalog import queries as catalog
 from service.catalog.tables import Dataset, Layer, Model
 from service.errors import Invalid
-from service.jobs.estimates import DissectionSize, LayerSize, images_that_fit, scratch_bytes
+from service.jobs.estimates import (
+    DissectionSize,
+    Estimate,
+    LayerSize,
+    estimate_dissection,
+    images_that_fit,
+    scratch_bytes,
+)
+from service.jobs.queries import seconds_per_image
 from service.jobs.segmentation import CheckedSegmentation, check_segmentation
 from service.jobs.submission import JobRequest
 
@@ -28,6 +36,11 @@ class CheckedDissection:
     size: DissectionSize
     model: Model
 
+    def estimate(self, session: Session, workers: int) -> Estimate:
+        """Reckon what it takes, from what the model's jobs took so far."""
+        seconds = seconds_per_image(session, self.request.team_id, self.model.id) or self.model.forward_seconds
+        return estimate_dissection(self.size, seconds, workers)
+
 
 def check_dissection(
     session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any], available_bytes: int
@@ -36,7 +49,7 @@ def check_dissection(
     model = find_model(session, team_id, wanted["model"])
     if model.kind != "classifier":
         raise Invalid(f"{model.name!r} is a {model.kind}; a dissection takes a classifier", "/model")
-    dataset = _find_dataset(session, team_id, wanted["dataset"])
+    dataset = find_dataset(session, team_id, wanted["dataset"], "/dataset")
     layers = _find_layers(session, model, wanted["params"]["layers"])
     segmentation = check_segmentation(session, team_id, dataset, wanted["params"])
     params = canonical_params(wanted["params"], layers, model.input, dataset)
@@ -55,21 +68,31 @@ def find_model(session: Session, team_id: uuid.UUID, name: str) -> Model:
     return model
 
 
-def _find_dataset(session: Session, team_id: uuid.UUID, name: str) -> Dataset:
+def find_dataset(session: Session, team_id: uuid.UUID, name: str, pointer: str) -> Dataset:
+    """The dataset that a request names at the pointer; raise Invalid where there is none."""
     dataset = catalog.find_dataset(session, team_id, name)
     if dataset is None:
         near = catalog.near(name, catalog.dataset_names(session, team_id))
-        raise Invalid(f"no dataset is named {name!r}{near}", "/dataset")
+        raise Invalid(f"no dataset is named {name!r}{near}", pointer)
     return dataset
+
+
+def find_layer(session: Session, model: Model, name: str, pointer: str) -> Layer:
+    """The layer of the model that a request names at the pointer; raise Invalid where there is none."""
+    known = {layer.name: layer for layer in catalog.layers_of(session, model)}
+    if name not in known:
+        raise Invalid(_no_layer(model, name, known), pointer)
+    return known[name]
+
+
+def _no_layer(model: Model, name: str, known: Iterable[str]) -> str:
+    return f"{model.name!r} has no layer {name!r} with a map of units{catalog.near(name, known)}"
 
 
 def _find_layers(session: Session, model: Model, names: Sequence[str]) -> list[Layer]:
     known = {layer.name: layer for layer in catalog.layers_of(session, model)}
     errors = [
-        {
-            "pointer": f"/layers/{i}",
-            "detail": f"{model.name!r} has no layer {name!r} with a map of units{catalog.near(name, known)}",
-        }
+        {"pointer": f"/layers/{i}", "detail": _no_layer(model, name, known)}
         for i, name in enumerate(names)
         if name not in known
     ]

@@ -68,6 +68,8 @@ class Estimate:
     artifact_bytes: int
     seconds: float | None
     workers: int
+    notes: Sequence[str] = ()
+    """What makes the job dearer than one would think."""
 
 
 def estimate_dissection(size: DissectionSize, seconds_per_image: float, workers: int) -> Estimate:

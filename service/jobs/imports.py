@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -20,26 +21,34 @@ NAMES_LAYERS = "clip-dissect"
 """The format whose rows say which layer they are about."""
 
 
-def check_import(session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any]) -> JobRequest:
+@dataclass(frozen=True)
+class CheckedImport:
+    """An import that can be done."""
+
+    request: JobRequest
+
+    def estimate(self, session: Session, workers: int) -> Estimate:
+        """Reckon what it takes: one shard that reads one file."""
+        return Estimate(
+            shards=1,
+            forward_passes=0,
+            scratch_bytes=0,
+            artifact_bytes=0,
+            seconds=0.0 if workers else None,
+            workers=workers,
+        )
+
+
+def check_import(
+    session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any], available_bytes: int
+) -> CheckedImport:
     """Check an import against the team's catalog and artifacts; raise Invalid that points at the fault."""
     params = wanted["params"]
     model = find_model(session, team_id, wanted["model"])
     _check_layer(session, model, params["format"], params["layer"])
     _check_file(session, team_id, params["artifact"])
     inputs = {"model": model.digest, "artifact": params["artifact"]}
-    return make_request(team_id, wanted, params, inputs, model)
-
-
-def estimate_import(workers: int) -> Estimate:
-    """Reckon what an import takes: one shard that reads one file."""
-    return Estimate(
-        shards=1,
-        forward_passes=0,
-        scratch_bytes=0,
-        artifact_bytes=0,
-        seconds=0.0 if workers else None,
-        workers=workers,
-    )
+    return CheckedImport(make_request(team_id, wanted, params, inputs, model))
 
 
 def _check_layer(session: Session, model: Model, format: str, name: str | None) -> None:

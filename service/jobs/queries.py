@@ -27,12 +27,15 @@ from service.jobs.tables import (
     Worker,
 )
 from service.pagination import Page, PageRequest, paginate
+from service.results.tables import OWN_METHOD, LayerDissection
 
 SHARED_STATES = ("queued", "running", "succeeded")
 """States in which a job answers for later requests for the same work."""
 REPLY_LIFETIME = timedelta(hours=24)
 WORKER_LIFETIME = timedelta(seconds=30)
 POLL_SECONDS = 0.25
+PAIRS = "images x sets of units"
+"""Unit of the stages in which ablations remove units."""
 
 
 class Idempotency(NamedTuple):
@@ -252,3 +255,24 @@ def seconds_per_image(session: Session, team_id: uuid.UUID, model_id: uuid.UUID)
         .where(Job.team_id == team_id, Job.model_id == model_id, Stage.unit == "images", Shard.seconds.is_not(None))
     ).one()
     return seconds / images if seconds is not None and images else None
+
+
+def seconds_per_pair(session: Session, team_id: uuid.UUID, model_id: uuid.UUID, layer: str) -> float | None:
+    """Seconds an image took for each set of units removed from the layer so far, None before the first ablation."""
+    seconds, pairs = session.execute(
+        sa.select(sa.func.sum(Shard.seconds), sa.func.sum(Shard.weight))
+        .join(Stage, sa.and_(Stage.job_id == Shard.job_id, Stage.position == Shard.stage_position))
+        .join(Job, Job.id == Shard.job_id)
+        .where(Job.team_id == team_id, Job.model_id == model_id, Job.kind == "ablation")
+        .where(Job.params["layer"].as_string() == layer, Stage.unit == PAIRS, Shard.seconds.is_not(None))
+    ).one()
+    return seconds / pairs if seconds is not None and pairs else None
+
+
+def find_layer_dissection(session: Session, layer_id: int, job_id: uuid.UUID | None) -> uuid.UUID | None:
+    """The job, or else the layer's newest dissection, if it dissected the layer."""
+    statement = sa.select(LayerDissection.job_id).where(
+        LayerDissection.layer_id == layer_id, LayerDissection.method == OWN_METHOD
+    )
+    which = LayerDissection.current if job_id is None else LayerDissection.job_id == job_id
+    return session.scalar(statement.where(which))

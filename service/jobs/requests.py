@@ -1,6 +1,5 @@
 """The wire format of requests for work: one schema for the request of each kind."""
 
-import re
 from typing import Any
 
 import marshmallow as ma
@@ -8,47 +7,17 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.catalog.schemas import Real, check_digest
+from service.jobs.ablation import SIZES
 from service.jobs.estimates import PERMUTATION, ROTATION, UNTRAINED
-from service.jobs.segmentation import COLORS, MASKS, MAX_SEGMENTATIONS, SEGMENTER
+from service.jobs.fields import SEGMENTATION, AllOr, Distinct, Segmentation, whole
+from service.jobs.segmentation import MAX_SEGMENTATIONS
 from service.results.tables import IMPORTED_METHODS
 
 LABEL_NAME = "[A-Za-z0-9._/-]{1,64}"
 MAX_LABELS = 32
 MAX_LAYERS = 256
 MAX_DEADLINE_SECONDS = 30 * 24 * 3600
-SEGMENTATION = f"{MASKS}|{COLORS}|{SEGMENTER}[A-Za-z0-9][A-Za-z0-9._-]{{0,127}}"
-SEGMENTATIONS = "'masks', 'colors' or 'model:<name of a segmenter>'"
 CONTROLS = (PERMUTATION, ROTATION, UNTRAINED)
-
-
-def whole(pattern: str, error: str) -> validate.Regexp:
-    """Let through what the pattern matches from end to end; JSON Schema knows no `\\Z`, and `$` forgives a newline."""
-    return validate.Regexp(rf"^{pattern}$(?!\n)", error=error)
-
-
-class Distinct(validate.Validator):
-    """Refuses a list that names something twice."""
-
-    def __call__(self, values: list[Any]) -> list[Any]:
-        """Return the values; raise ValidationError at the second of two equal ones."""
-        for index, value in enumerate(values):
-            if value in values[:index]:
-                raise ma.ValidationError({index: [f"{value!r} is there twice; name it once"]})
-        return values
-
-
-class Segmentation(fields.Field[list[str]]):
-    """One way to segment the images, or a list of several; read as masks, segmenters by their names, then colors."""
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
-        names = value if isinstance(value, list) else [value]
-        if not 1 <= len(names) <= MAX_SEGMENTATIONS:
-            raise ma.ValidationError(f"name 1 to {MAX_SEGMENTATIONS} of {SEGMENTATIONS}")
-        for name in names:
-            if not isinstance(name, str) or not re.fullmatch(SEGMENTATION, name):
-                raise ma.ValidationError(f"there is no segmentation {name!r}; choose {SEGMENTATIONS}")
-        Distinct()(names)
-        return sorted(names, key=lambda name: (name == COLORS, name != MASKS, name))
 
 
 class SubmissionSchema(Schema):
@@ -186,6 +155,74 @@ class DissectionRequestSchema(SubmissionSchema):
     )
 
 
+class AblationRequestSchema(SubmissionSchema):
+    """An ablation: how much each class loses when units of a layer are silenced; the defaults are the paper's."""
+
+    kind = fields.String(required=True, validate=validate.Equal("ablation"))
+    dataset = fields.String(
+        required=True,
+        validate=validate.Length(1, 128),
+        metadata={"description": "What the effects are evaluated on; its images belong to classes of the model."},
+    )
+    ranking_dataset = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 128),
+        metadata={
+            "description": "What units are ranked on; it shares no image with `dataset`. null splits `dataset`: of "
+            "each class the first, third, fifth ... image ranks, the others evaluate."
+        },
+    )
+    layer = fields.String(required=True, validate=validate.Length(1, 256))
+    units = AllOr(
+        fields.Integer(strict=True, validate=validate.Range(0, 2**31 - 1)),
+        load_default="all",
+        metadata={"description": "The units to silence, each alone and in sets; `all` or a list of them."},
+    )
+    classes = AllOr(
+        fields.String(validate=validate.Length(1, 256)),
+        load_default="all",
+        metadata={"description": "The classes for which sets of units are removed; `all` or a list of names."},
+    )
+    sizes = AllOr(
+        fields.Integer(strict=True, validate=validate.Range(1, 2**31 - 1)),
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "How many units a set has: a list, or `all` for the whole curve. null takes those of "
+            f"{', '.join(map(str, SIZES))} that are below the number of units."
+        },
+    )
+    mode = fields.String(
+        load_default="zero",
+        validate=validate.OneOf(["zero", "mean"]),
+        metadata={"description": "What a silenced unit's map becomes: 0, or its mean over the ranking images."},
+    )
+    rank_by = fields.String(
+        load_default="balanced_accuracy",
+        validate=validate.OneOf(["balanced_accuracy", "log_probability"]),
+        metadata={
+            "description": "What a class's units are ranked by: the balanced accuracy left, ties by log-probability; "
+            "or the class's mean log-probability alone, which is steadier on few images."
+        },
+    )
+    max_images = fields.Integer(
+        strict=True,
+        load_default=None,
+        allow_none=True,
+        validate=validate.Range(2, 2**31 - 1),
+        metadata={"description": "Use at most this many images of each dataset, evenly strided; null uses all."},
+    )
+    dissection = fields.UUID(
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "A dissection of the layer, whose IoUs importance is compared with; null takes the newest, "
+            "if there is one."
+        },
+    )
+
+
 class ImportRequestSchema(SubmissionSchema):
     """An import: labels that another tool found, to be queried beside ours."""
 
@@ -208,6 +245,7 @@ class ImportRequestSchema(SubmissionSchema):
 
 
 REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {
+    "ablation": AblationRequestSchema,
     "dissection": DissectionRequestSchema,
     "import": ImportRequestSchema,
 }

@@ -4,7 +4,8 @@ import marshmallow as ma
 from marshmallow import fields, validate
 
 from service.api import Schema
-from service.jobs.requests import LABEL_NAME, whole
+from service.jobs.fields import whole
+from service.jobs.requests import LABEL_NAME
 from service.jobs.tables import JOB_STATES
 from service.pagination import DEFAULT_LIMIT, PageQuery
 
@@ -49,6 +50,9 @@ class EstimateSchema(Schema):
     artifact_bytes = fields.Integer(required=True)
     seconds = fields.Float(required=True, allow_none=True, metadata={"description": "null while no worker is there"})
     workers = fields.Integer(required=True, metadata={"description": "Workers seen in the last half minute."})
+    notes = fields.List(
+        fields.String(), required=True, metadata={"description": "What makes the job dearer than one would think."}
+    )
 
 
 class EventSchema(Schema):

@@ -4,16 +4,16 @@ from typing import Any
 from uuid import UUID
 
 from flask import Response, jsonify, request
+from sqlalchemy.orm import Session
 
 from service.api import Blueprint, check_version, page_of
 from service.broker import publish
 from service.context import after_commit, db, services, team_id
 from service.database import reading
 from service.jobs import events, queries, submission
-from service.jobs.checks import check_dissection
-from service.jobs.estimates import Estimate, estimate_dissection
+from service.jobs.estimates import Estimate
 from service.jobs.fingerprints import digest
-from service.jobs.imports import check_import, estimate_import
+from service.jobs.kinds import CHECKS, Checked
 from service.jobs.replies import describe
 from service.jobs.requests import REQUEST_BODY, JobRequestSchema
 from service.jobs.schemas import (
@@ -43,10 +43,8 @@ def _describe(job: Job) -> dict[str, Any]:
     return describe(db(), [job])[0]
 
 
-def _check(wanted: dict[str, Any]) -> submission.JobRequest:
-    if wanted["kind"] == "import":
-        return check_import(db(), team_id(), wanted)
-    return check_dissection(db(), team_id(), wanted, services().settings.scratch_bytes).request
+def _check(session: Session, wanted: dict[str, Any]) -> Checked:
+    return CHECKS[wanted["kind"]](session, team_id(), wanted, services().settings.scratch_bytes)
 
 
 @blueprint.post("/jobs")
@@ -60,7 +58,7 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
     """Submit a job."""
     settings = services().settings
     key = headers["key"] and queries.Idempotency(headers["key"], digest({"path": request.path, "body": wanted}))
-    job, status = submission.submit(db(), _check(wanted), settings.max_queued_jobs, key)
+    job, status = submission.submit(db(), _check(db(), wanted).request, settings.max_queued_jobs, key)
     if status == 202:
         _publish(job)
     return _describe(job), status, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER
@@ -74,13 +72,7 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
 def estimate(wanted: dict[str, Any]) -> Estimate:
     """Reckon what a job would cost; nothing is queued."""
     with reading(services().sessions) as session:
-        workers = queries.count_workers(session)
-        if wanted["kind"] == "import":
-            check_import(session, team_id(), wanted)
-            return estimate_import(workers)
-        checked = check_dissection(session, team_id(), wanted, services().settings.scratch_bytes)
-        seconds = queries.seconds_per_image(session, team_id(), checked.model.id) or checked.model.forward_seconds
-        return estimate_dissection(checked.size, seconds, workers)
+        return _check(session, wanted).estimate(session, queries.count_workers(session))
 
 
 @blueprint.get("/jobs")

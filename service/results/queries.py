@@ -59,8 +59,8 @@ class LayerResult:
     units: Sequence[UnitResult]
 
 
-class DissectionJob(Protocol):
-    """What of a dissection's job its rows are written with."""
+class ResultsJob(Protocol):
+    """What of a job its rows are written with."""
 
     @property
     def id(self) -> uuid.UUID: ...  # noqa: D102
@@ -73,7 +73,7 @@ class DissectionJob(Protocol):
 
 
 def write_dissection(
-    session: Session, job: DissectionJob, layers: Sequence[LayerResult], method: str = OWN_METHOD
+    session: Session, job: ResultsJob, layers: Sequence[LayerResult], method: str = OWN_METHOD
 ) -> None:
     """Write a dissection's rows, which answer for its layers from now on in the place of older ones by that method.
 
@@ -99,7 +99,7 @@ def _retire(session: Session, layer_ids: Sequence[int], method: str) -> None:
     session.execute(sa.update(LayerDissection).where(LayerDissection.id.in_(old)).values(current=False))
 
 
-def _write_layer(session: Session, job: DissectionJob, layer: LayerResult, method: str) -> None:
+def _write_layer(session: Session, job: ResultsJob, layer: LayerResult, method: str) -> None:
     dissection = LayerDissection(
         job_id=job.id,
         layer_id=layer.layer_id,
@@ -119,7 +119,7 @@ def _write_layer(session: Session, job: DissectionJob, layer: LayerResult, metho
 
 
 def _write_units(
-    session: Session, job: DissectionJob, dissection_id: int, units: Sequence[UnitResult], *, current: bool
+    session: Session, job: ResultsJob, dissection_id: int, units: Sequence[UnitResult], *, current: bool
 ) -> dict[int, int]:
     if not units:
         return {}

@@ -56,6 +56,7 @@ def test_an_import_costs_one_shard(send):
         "artifact_bytes": 0,
         "seconds": None,
         "workers": 0,
+        "notes": [],
     }
     assert send("/v1/jobs:estimate", layer="conv9").status_code == 422
 

@@ -125,7 +125,7 @@ def test_segmentations_come_in_one_order():
     assert load(segmentation=given)["params"]["segmentation"] == ["masks", "model:Things", "model:walls", "colors"]
 
 
-@pytest.mark.parametrize("kind", ["registration", "ablation", "", None, 7, ["dissection"], {}])
+@pytest.mark.parametrize("kind", ["registration", "divination", "", None, 7, ["dissection"], {}])
 def test_another_kind_is_refused_with_those_that_exist(kind):
     with pytest.raises(ma.ValidationError) as caught:
         load(kind=kind)

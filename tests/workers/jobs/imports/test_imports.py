@@ -50,7 +50,7 @@ def queue(driver: Driver, format: str, data: bytes, **params: Any) -> UUID:
     body = {"kind": "import", "model": "net", "format": format, "artifact": digest, **params}
     with driver.sessions.begin() as session:
         record_artifacts(session, driver.team_id, [(digest, len(data), "text/csv")])
-        request = check_import(session, driver.team_id, JobRequestSchema().load(body))
+        request = check_import(session, driver.team_id, JobRequestSchema().load(body), 2**40).request
         return submit(session, request, max_unfinished=100).job.id
 
 
