@@ -1,4 +1,4 @@
-"""Reading what layers put out during a forward pass."""
+"""Reading and changing what layers put out during a forward pass."""
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -91,6 +91,41 @@ def stream(
         hooks.enter_context(module.register_forward_pre_hook(begin))
         for name, layer in zip(consumers, layers, strict=True):
             hooks.enter_context(layer.register_forward_hook(hand_on(name)))
+        yield
+
+
+@contextmanager
+def edit(module: nn.Module, name: str, calls: int, change: Callable[[Tensor], None]) -> Iterator[None]:
+    """Let what follows a layer see its map changed.
+
+    `change` is given the map (B, U, h, w) of each pass and changes it in place; it is a copy, and what the layer itself
+    put out stays as it is. `calls` says how often the layer runs in a pass (`count_calls`); its last output is changed.
+    The hooks are gone when the block is left, however it is left.
+
+    Raises
+    ------
+    Invalid
+        If the layer does not exist, or, in the forward pass, if its output is no map.
+    """
+    count = 0
+    images: Tensor
+
+    def begin(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        nonlocal images, count
+        count = 0
+        (images,) = inputs
+
+    def replace(_module: nn.Module, _inputs: Any, output: Any) -> Any:
+        nonlocal count
+        count += 1
+        if count != calls:
+            return output
+        changed = output.clone() if isinstance(output, Tensor) else output
+        change(_as_map(name, changed, images))
+        return changed
+
+    layer = _find(module, name)
+    with module.register_forward_pre_hook(begin), layer.register_forward_hook(replace):
         yield
 
 

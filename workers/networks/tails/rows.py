@@ -1,0 +1,121 @@
+"""Pairs of a condition and an image, computed as many at a time as the memory takes."""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import groupby
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from service.errors import Invalid
+from workers.networks.footprint import is_out_of_memory
+from workers.networks.tails.tail import LOGITS, Condition, Kept, Result
+
+
+class Segment(NamedTuple):
+    """Some of the images that a condition may change."""
+
+    position: int
+    units: Condition
+    images: Tensor
+    """Their rows (m,), int64."""
+
+
+class RowLimit:
+    """How many rows are computed at once; fewer from then on where the memory ended."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def halve(self, device: torch.device) -> None:
+        """Go on with half as many; raise Invalid where that is none."""
+        if self.rows == 1:
+            raise Invalid("the memory does not suffice for a single image behind this layer", "/layer")
+        self.rows //= 2
+        if device.type == "cuda":
+            torch.cuda.empty_cache()
+
+
+Compute = Callable[[Sequence[Segment]], Tensor]
+"""From segments of n images altogether to their logits (n, C)."""
+
+
+def sweep(segments: Iterable[Segment], limit: RowLimit, compute: Compute) -> Iterator[Result]:
+    """Compute all segments, one a condition, in order, and yield each condition's images and logits."""
+    parts = _compute_all(segments, limit, compute)
+    for position, group in groupby(parts, lambda part: part[0].position):
+        found = list(group)
+        yield position, torch.cat([part.images for part, _ in found]), torch.cat([logits for _, logits in found])
+
+
+def keep_all(
+    pixels: Tensor, limit: RowLimit, device: torch.device, read: Callable[[Tensor], dict[str, Tensor]]
+) -> Kept:
+    """Have images (B, 3, H, W) read as many at a time as the memory takes, and gather what was kept on the CPU."""
+    parts: list[Kept] = []
+    start = 0
+    while start < len(pixels):
+        try:
+            with torch.inference_mode():
+                kept = read(pixels[start : start + limit.rows].to(device))
+        except Exception as error:
+            if not is_out_of_memory(error):
+                raise
+            limit.halve(device)
+            continue
+        check_numbers(kept[LOGITS])
+        parts.append({name: value.cpu() for name, value in kept.items()})
+        start += limit.rows
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def changed_segments(conditions: Sequence[Condition], changed: Tensor) -> Iterator[Segment]:
+    """Find for each condition the images on which one of its units changes anything, from such a table (b, U)."""
+    where = changed.cpu()
+    for position, units in enumerate(conditions):
+        images = where[:, list(units)].any(1).nonzero().flatten()
+        yield Segment(position, units, images.to(changed.device))
+
+
+def _compute_all(segments: Iterable[Segment], limit: RowLimit, compute: Compute) -> Iterator[tuple[Segment, Tensor]]:
+    for batch in _batches(segments, limit):
+        logits = _attempt(batch, limit, compute)
+        yield from zip(batch, torch.split(logits, [len(segment.images) for segment in batch]), strict=True)
+
+
+def _batches(segments: Iterable[Segment], limit: RowLimit) -> Iterator[list[Segment]]:
+    """Gather segments until the limit is reached; the last one of a batch may go on in the next."""
+    batch: list[Segment] = []
+    room = limit.rows
+    for segment in segments:
+        rest = segment
+        while len(rest.images) > room:
+            yield [*batch, rest._replace(images=rest.images[:room])]
+            rest, batch, room = rest._replace(images=rest.images[room:]), [], limit.rows
+        batch.append(rest)
+        room -= len(rest.images)
+    if batch:
+        yield batch
+
+
+def _attempt(batch: Sequence[Segment], limit: RowLimit, compute: Compute) -> Tensor:
+    """Compute a batch, in two halves where the memory does not suffice."""
+    device = batch[0].images.device
+    try:
+        with torch.inference_mode():
+            logits = compute(batch)
+    except Exception as error:
+        if not is_out_of_memory(error):
+            raise
+    else:
+        return check_numbers(logits)
+    limit.halve(device)
+    smaller = RowLimit((sum(len(segment.images) for segment in batch) + 1) // 2)
+    return torch.cat([_attempt(half, limit, compute) for half in _batches(batch, smaller)])
+
+
+def check_numbers(logits: Tensor) -> Tensor:
+    """Return the logits; raise Invalid where any is no number."""
+    if not bool(logits.isfinite().all()):
+        raise Invalid("the network's logits are not all numbers on these images, so no class can be told", "/layer")
+    return logits
