@@ -12,6 +12,7 @@ from service.jobs.fingerprints import ANALYSIS_VERSIONS
 from workers.jobs.kind import FinishedStage, JobView, ShardContext, StagePlan
 from workers.networks.layers import LayerInfo, forward_seconds, list_layers
 from workers.networks.network import load
+from workers.networks.tails.seconds import tail_seconds
 from workers.probes.registration import register
 
 MANIFEST_TYPE = "application/jsonl"
@@ -44,14 +45,16 @@ def _try_model(context: ShardContext) -> dict[str, Any]:
     concepts = [concept and (concept["category"], concept["name"]) for concept in params["concepts"] or []]
     network = load(*wanted, context.store, device, kind=params["kind"], concepts=concepts)
     context.check()
+    layers, seconds = list_layers(network), forward_seconds(network)
     return {
         "kind": network.kind,
         "input": network.input.to_json(),
         "classes": network.classes,
         "concepts": network.concepts or None,
         "digest": network.digest,
-        "layers": list_layers(network),
-        "forward_seconds": forward_seconds(network),
+        "layers": layers,
+        "forward_seconds": seconds,
+        "tail_seconds": tail_seconds(network, layers, seconds),
     }
 
 
