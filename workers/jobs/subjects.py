@@ -47,16 +47,27 @@ class Subject:
 def open_subject(context: ShardContext) -> Subject:
     """Load what the job studies; raise Conflict where it is not any more what was registered."""
     with reading(context.sessions) as session:
-        model = session.get_one(Model, context.job.model_id)
         dataset = session.get_one(Dataset, context.job.dataset_id)
+    network, probe = open_network(context), open_images(context, dataset)
+    params = context.job.params
+    return Subject(network, probe, Segmentation(probe, params["segmentation"], _segmenters(context), params["halves"]))
+
+
+def open_network(context: ShardContext) -> Network:
+    """Load the job's model; raise Conflict where it is not any more what was registered."""
+    with reading(context.sessions) as session:
+        model = session.get_one(Model, context.job.model_id)
     network = _network(
         model.source, _text(model.weights), _text(model.input), context.store.root, context.settings.device
     )
     _check_digest(network, model)
+    return network
+
+
+def open_images(context: ShardContext, dataset: Dataset) -> Probe:
+    """Open a dataset as it was when it was registered."""
     location, root = _text(dataset.location), context.store.root
-    probe = _probe(dataset.format, location, dataset.manifest, context.settings, root)
-    params = context.job.params
-    return Subject(network, probe, Segmentation(probe, params["segmentation"], _segmenters(context), params["halves"]))
+    return _probe(dataset.format, location, dataset.manifest, context.settings, root)
 
 
 def _check_digest(network: Network, model: Model) -> None:

@@ -1,9 +1,11 @@
-"""Batches of inputs and labels, made by threads while the network computes."""
+"""Batches of inputs, with labels or without, made by threads while the network computes."""
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -16,6 +18,8 @@ from workers.probes.probe import Probe
 from workers.probes.segmentation import Segmentation
 
 AHEAD = 2  # batches in the making while one is computed
+
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True)
@@ -53,31 +57,46 @@ def batches(
     UnitAtlasError
         An image or mask cannot be read; the detail names it. Threads end with the iterator, however it ends.
     """
-    pool = ThreadPoolExecutor(threads, thread_name_prefix="probe")
-    try:
-        waiting: deque[list[Future[_Sample]]] = deque()
-        for start in range(0, len(indices), batch_size):
-            part = indices[start : start + batch_size]
-            waiting.append([pool.submit(_sample, probe, segmentation, spec, index, grid) for index in part])
-            if len(waiting) > AHEAD:
-                yield _collate(waiting.popleft())
-        while waiting:
-            yield _collate(waiting.popleft())
-    finally:
-        pool.shutdown(cancel_futures=True)
+
+    def sample(index: int) -> _Sample:
+        image = probe.image(index)
+        return index, preprocess(image, spec), segmentation.labels(index, image, spec.geometry, grid)
+
+    for samples in _ahead(partial(_named, probe, sample), indices, batch_size, threads):
+        numbers, pixels, labels = zip(*samples, strict=True)
+        yield Batch(list(numbers), torch.stack(pixels), np.stack(labels))
+
+
+def inputs(probe: Probe, spec: InputSpec, indices: Sequence[int], batch_size: int, threads: int) -> Iterator[Tensor]:
+    """Yield the images alone, (B, 3, H, W) float32, in their order; raises what `batches` raises."""
+
+    def sample(index: int) -> Tensor:
+        return preprocess(probe.image(index), spec)
+
+    yield from map(torch.stack, _ahead(partial(_named, probe, sample), indices, batch_size, threads))
 
 
 _Sample = tuple[int, Tensor, NDArray[np.uint16]]
 
 
-def _sample(probe: Probe, segmentation: Segmentation, spec: InputSpec, index: int, grid: int) -> _Sample:
+def _named(probe: Probe, sample: Callable[[int], _T], index: int) -> _T:
+    """Make a sample; an error names its image."""
     try:
-        image = probe.image(index)
-        return index, preprocess(image, spec), segmentation.labels(index, image, spec.geometry, grid)
+        return sample(index)
     except UnitAtlasError as error:
         raise type(error)(f"image {probe.images[index].name!r}: {error.detail}", errors=error.errors) from error
 
 
-def _collate(samples: list[Future[_Sample]]) -> Batch:
-    indices, pixels, labels = zip(*(sample.result() for sample in samples), strict=True)
-    return Batch(list(indices), torch.stack(pixels), np.stack(labels))
+def _ahead(sample: Callable[[int], _T], indices: Sequence[int], batch_size: int, threads: int) -> Iterator[list[_T]]:
+    """Yield the samples of each batch while those of the next are in the making."""
+    pool = ThreadPoolExecutor(threads, thread_name_prefix="probe")
+    try:
+        waiting: deque[list[Future[_T]]] = deque()
+        for start in range(0, len(indices), batch_size):
+            waiting.append([pool.submit(sample, index) for index in indices[start : start + batch_size]])
+            if len(waiting) > AHEAD:
+                yield [made.result() for made in waiting.popleft()]
+        while waiting:
+            yield [made.result() for made in waiting.popleft()]
+    finally:
+        pool.shutdown(cancel_futures=True)

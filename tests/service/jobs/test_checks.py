@@ -148,4 +148,4 @@ def test_estimates_start_from_the_dry_run(post, made):
     estimate = post("/v1/jobs:estimate").json
     assert estimate.pop("scratch_bytes") > 0
     assert estimate.pop("artifact_bytes") > 0
-    assert estimate == {"shards": 1 + 16 + 2 + 2, "forward_passes": 1000, "seconds": None, "workers": 0}
+    assert estimate == {"shards": 1 + 16 + 2 + 2, "forward_passes": 1000, "seconds": None, "workers": 0, "notes": []}

@@ -14,10 +14,11 @@ from workers.analysis.intersections import image_totals, label_table
 from workers.analysis.thresholds import pilot_bounds, safe_bounds
 from workers.analysis.upsampling import sample_grid
 from workers.jobs.dissection.forward import Consumer, Forward, Images, Keep
-from workers.jobs.dissection.plan import select_images, split_images
+from workers.jobs.dissection.plan import split_images
 from workers.jobs.dissection.scratch import Part, PilotMaps
 from workers.jobs.dissection.views import View, views_of
 from workers.jobs.kind import ShardContext
+from workers.jobs.selection import select_images
 from workers.jobs.subjects import open_subject
 from workers.networks.layers import list_layers, pick_layers
 from workers.probes.loader import batches

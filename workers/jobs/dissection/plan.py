@@ -7,12 +7,7 @@ from typing import Any
 from service.jobs.estimates import IMAGES_IN_SHARD, PILOT_IMAGES, UNITS_IN_SHARD
 from workers.jobs.dissection.views import View
 from workers.jobs.kind import FinishedStage, ShardPlan, StagePlan
-
-
-def select_images(available: int, most: int | None) -> list[int]:
-    """The images to look at: all, or `most` spread evenly over the dataset's order."""
-    count = min(available, most or available)
-    return [index * available // count for index in range(count)]
+from workers.jobs.selection import select_images
 
 
 def split_images(selected: Sequence[int]) -> list[list[int]]:
