@@ -40,9 +40,12 @@ Compute = Callable[[Sequence[Segment]], Tensor]
 """From segments of n images altogether to their logits (n, C)."""
 
 
-def sweep(segments: Iterable[Segment], limit: RowLimit, compute: Compute) -> Iterator[Result]:
-    """Compute all segments, one a condition, in order, and yield each condition's images and logits."""
-    parts = _compute_all(segments, limit, compute)
+def sweep(segments: Iterable[Segment], limit: RowLimit, compute: Compute, none: Tensor) -> Iterator[Result]:
+    """Compute all segments, one a condition, in order, and yield each condition's images and logits.
+
+    `none` are the logits (0, C) of no images.
+    """
+    parts = (pair for batch in _batches(segments, limit) for pair in _compute(batch, limit, compute, none))
     for position, group in groupby(parts, lambda part: part[0].position):
         found = list(group)
         yield position, torch.cat([part.images for part, _ in found]), torch.cat([logits for _, logits in found])
@@ -77,10 +80,16 @@ def changed_segments(conditions: Sequence[Condition], changed: Tensor) -> Iterat
         yield Segment(position, units, images.to(changed.device))
 
 
-def _compute_all(segments: Iterable[Segment], limit: RowLimit, compute: Compute) -> Iterator[tuple[Segment, Tensor]]:
-    for batch in _batches(segments, limit):
-        logits = _attempt(batch, limit, compute)
-        yield from zip(batch, torch.split(logits, [len(segment.images) for segment in batch]), strict=True)
+def pair_up(segments: Sequence[Segment], rows: Tensor) -> Iterator[tuple[Segment, Tensor]]:
+    """Yield each segment with its part of some rows (n, ...), a view."""
+    return zip(segments, torch.split(rows, [len(segment.images) for segment in segments]), strict=True)
+
+
+def _compute(
+    batch: Sequence[Segment], limit: RowLimit, compute: Compute, none: Tensor
+) -> Iterator[tuple[Segment, Tensor]]:
+    some = [segment for segment in batch if len(segment.images)]
+    return pair_up(batch, _attempt(some, limit, compute) if some else none)
 
 
 def _batches(segments: Iterable[Segment], limit: RowLimit) -> Iterator[list[Segment]]:

@@ -19,8 +19,9 @@ class WholeTail:
 
     cut = False
 
-    def __init__(self, network: Network, layer: str, units: int, memory_bytes: int, reason: str) -> None:
-        self.network, self.layer, self.units, self.reason = network, layer, units, reason
+    def __init__(self, network: Network, layer: str, units: int, memory_bytes: int) -> None:
+        self.network, self.layer, self.units = network, layer, units
+        self.reason: str | None = None
         blank = torch.zeros(1, 3, *network.input.size, device=network.device)
         with torch.inference_mode():
             self.calls = count_calls(network.module, [layer], blank)[layer]
@@ -35,7 +36,7 @@ class WholeTail:
         maps: list[Tensor] = []
         consumers = {self.layer: lambda found: maps.append(found.clone())}
         with stream(self.network.module, consumers, {self.layer: self.calls}):
-            logits = self.network.module(pixels)
+            logits = self.network.module(pixels.clone())
         return {PIXELS: pixels, OUTPUT: maps[0].float(), LOGITS: logits.float()}
 
     def maps(self, kept: Mapping[str, Tensor]) -> Tensor:
@@ -58,7 +59,8 @@ class WholeBlock:
 
     def run(self, conditions: Sequence[Condition]) -> Iterator[Result]:
         """Run the network on every image that has a map which becomes another."""
-        yield from sweep(changed_segments(conditions, self._changed), self._tail.limit, self._compute)
+        segments = changed_segments(conditions, self._changed)
+        return sweep(segments, self._tail.limit, self._compute, self.logits[:0])
 
     def _compute(self, segments: Sequence[Segment]) -> Tensor:
         def change(maps: Tensor) -> None:

@@ -1,0 +1,100 @@
+"""The tail of a network that was cut behind a layer: only what follows the layer runs."""
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+
+from workers.networks.footprint import batch_size
+from workers.networks.maps import as_map
+from workers.networks.network import Network
+from workers.networks.tails.anatomy import Anatomy
+from workers.networks.tails.apart import Pair
+from workers.networks.tails.block import CutBlock
+from workers.networks.tails.graph import Graph
+from workers.networks.tails.owners import NOBODY, Owners, compress
+from workers.networks.tails.refusals import classes_themselves, unreached
+from workers.networks.tails.rows import RowLimit, keep_all
+from workers.networks.tails.tail import LOGITS, OUTPUT, Kept
+from workers.networks.tails.trace import IMAGES
+
+FRONT = "front"
+"""Begins the names of what goes into the tail beside the layer's output."""
+ENOUGH = 8 * 2**20
+"""Bytes of the largest value of some rows beyond which a CPU gains nothing from more."""
+FEWEST, MOST = 16, 4096
+
+
+class CutTail:
+    """Runs the nodes behind the layer; see `workers.networks.tails.tail.Tail`.
+
+    Raises
+    ------
+    CannotCut
+        If something that the tail needs is not kept image by image.
+    Invalid
+        If the classes do not depend on the layer, or its units are the classes themselves.
+    """
+
+    cut, reason = True, None
+
+    def __init__(self, network: Network, layer: str, graph: Graph, units: int, memory_bytes: int) -> None:
+        self.network, self.units = network, units
+        self.anatomy = Anatomy(graph, self._own(graph), units)
+        _check_reached(self.anatomy, layer)
+        blank = torch.zeros(1, 3, *network.input.size, device=network.device)
+        with torch.inference_mode():
+            self._images = RowLimit(batch_size(network.module, blank, memory_bytes))
+        self._rows = RowLimit(_count_rows(self.anatomy, network.device, memory_bytes))
+        self.image_bytes = self.anatomy.image_bytes()
+
+    def keep(self, pixels: Tensor) -> Kept:
+        """Keep the layer's outputs, the logits, and what else goes into the tail."""
+        return keep_all(pixels, self._images, self.network.device, self._read)
+
+    def maps(self, kept: Mapping[str, Tensor]) -> Tensor:
+        """View the kept outputs as maps (B, U, h, w)."""
+        return self._as_maps(kept[OUTPUT])
+
+    def block(self, kept: Mapping[str, Tensor], fill: Tensor) -> CutBlock:
+        """Compute what all conditions share."""
+        device = self.network.device
+        with torch.inference_mode():
+            full = kept[OUTPUT].to(device)
+            removed = full.clone()
+            self._as_maps(removed)[:] = fill.to(device)[:, None, None]
+            front = {of: kept[f"{FRONT}{index}"].to(device) for index, of in enumerate(self.anatomy.front)}
+            return CutBlock(self.anatomy, self._rows, Pair(full, removed), front, kept[LOGITS].to(device))
+
+    def _as_maps(self, outputs: Tensor) -> Tensor:
+        images = torch.empty(len(outputs), 3, *self.network.input.size, device="meta")
+        maps = as_map(outputs, images)
+        assert maps is not None
+        return maps
+
+    def _own(self, graph: Graph) -> Owners:
+        table = torch.full(graph.shape(graph.layer).sizes, NOBODY)
+        self._as_maps(table)[:] = torch.arange(1, self.units + 1)[:, None, None]
+        return compress(table[0])
+
+    def _read(self, pixels: Tensor) -> Kept:
+        values = {IMAGES: pixels}
+        self.anatomy.whole.run(values, len(pixels), {})
+        front = {f"{FRONT}{index}": values[of] for index, of in enumerate(self.anatomy.front)}
+        return {OUTPUT: values[self.anatomy.graph.layer], LOGITS: values[self.anatomy.graph.logits], **front}
+
+
+def _check_reached(anatomy: Anatomy, layer: str) -> None:
+    if not anatomy.reached:
+        raise unreached(layer)
+    if anatomy.graph.logits in anatomy.owners:
+        raise classes_themselves(layer)
+
+
+def _count_rows(anatomy: Anatomy, device: torch.device, memory_bytes: int) -> int:
+    """How many rows are computed at once: as many as fit, but no more than make it any faster."""
+    if device.type == "cuda":
+        fitting = torch.cuda.mem_get_info(device)[0] // 2 // anatomy.row_bytes()
+        return max(1, min(fitting, MOST))
+    enough = max(FEWEST, ENOUGH // anatomy.largest_bytes())
+    return max(1, min(memory_bytes // anatomy.row_bytes(), enough, MOST))
