@@ -16,6 +16,7 @@ from service.access.queries import make_team
 from service.artifacts.store import ArtifactStore
 from service.catalog.tables import Concept, Layer
 from service.database import make_engine, make_sessions
+from service.jobs.ablation import check_ablation
 from service.jobs.checks import check_dissection
 from service.jobs.queries import retry
 from service.jobs.requests import JobRequestSchema
@@ -82,6 +83,12 @@ class Driver:
             checked = check_dissection(session, self.team_id, JobRequestSchema().load(body), 2**40)
             return submit(session, checked.request, max_unfinished=100).job.id
 
+    def queue_ablation(self, model: str, dataset: str, layer: str, **params: Any) -> UUID:
+        body = {"kind": "ablation", "model": model, "dataset": dataset, "layer": layer, **params}
+        with self.sessions.begin() as session:
+            checked = check_ablation(session, self.team_id, JobRequestSchema().load(body), 2**40)
+            return submit(session, checked.request, max_unfinished=100).job.id
+
     def run(self, workers: int = 1) -> None:
         """Run shards until every job has ended."""
 
@@ -121,6 +128,9 @@ class Driver:
 
     def dissect(self, model: str, dataset: str, layers: Sequence[str], workers: int = 1, **params: Any) -> Job:
         return self.done(self.queue_dissection(model, dataset, layers, **params), workers)
+
+    def ablate(self, model: str, dataset: str, layer: str, workers: int = 1, **params: Any) -> Job:
+        return self.done(self.queue_ablation(model, dataset, layer, **params), workers)
 
     def stages(self, job: Job) -> list[str]:
         with self.sessions() as session:

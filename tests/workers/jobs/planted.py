@@ -45,6 +45,66 @@ def vgg() -> nn.Sequential:
     )
 
 
+class Reader(nn.Module):
+    """Class k is as likely as unit k is active anywhere; a class with two units needs either."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.read = nn.Linear(8, 5)
+        with torch.no_grad():
+            self.read.weight.zero_()
+            self.read.bias.zero_()
+            for row, column in [(0, 0), (1, 1), (2, 2), (3, 4), (4, 3), (4, 5)]:
+                self.read.weight[row, column] = 1
+            self.read.bias[0] = 0.125
+
+    def forward(self, maps: Tensor) -> Tensor:
+        return self.read(maps.amax((2, 3)))
+
+
+def readers() -> nn.Sequential:
+    """The units of `colors`, read by five classes: red, green, blue, white, and yellow or black."""
+    return nn.Sequential(*list(colors())[:2], Reader())
+
+
+def classifier() -> nn.Sequential:
+    """Convolutions with norms and in-place ReLUs, a map that is cut at several places, a head of two linear maps."""
+    network = nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1),
+        nn.BatchNorm2d(8),
+        nn.ReLU(inplace=True),
+        nn.MaxPool2d(2),
+        nn.Conv2d(8, 12, 3, padding=1),
+        nn.ReLU(inplace=True),
+        nn.AdaptiveAvgPool2d(3),
+        nn.Flatten(),
+        nn.Linear(12 * 9, 16),
+        nn.ReLU(inplace=True),
+        nn.Linear(16, 6),
+    )
+    with torch.no_grad():
+        network[0].weight.mul_(4)
+        network[1].running_mean.uniform_(-1, 1)
+        network[8].weight.mul_(6)
+        network[10].weight.mul_(6)
+    return network
+
+
+class Choosy(nn.Module):
+    """Takes one of two ways for the whole batch, so that nobody can say beforehand what follows its first layer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.first, self.others, self.last = nn.Conv2d(3, 6, 3), nn.Conv2d(6, 6, 3), nn.Linear(6, 6)
+
+    def forward(self, images: Tensor) -> Tensor:
+        maps = torch.stack([self.one(image) for image in self.first(images).relu()])
+        return self.last(maps.mean((2, 3)))
+
+    def one(self, maps: Tensor) -> Tensor:
+        return self.others(maps[None])[0] if maps.mean().item() > 0.1 else maps[:, 1:-1, 1:-1] * 2
+
+
 class Root(nn.Module):
     def forward(self, images: Tensor) -> Tensor:
         return (0.9 - images).sqrt()
@@ -55,7 +115,14 @@ def broken() -> nn.Sequential:
     return nn.Sequential(Root(), nn.ReLU(), Head())
 
 
-NETWORKS = {"colors": colors, "vgg": vgg, "broken": broken}
+NETWORKS = {
+    "colors": colors,
+    "vgg": vgg,
+    "broken": broken,
+    "readers": readers,
+    "classifier": classifier,
+    "choosy": Choosy,
+}
 
 
 @dataclass

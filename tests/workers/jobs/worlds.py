@@ -76,3 +76,28 @@ def flags(images: int) -> World:
     mask[:8], mask[8:16], mask[24:, :16], mask[16:24, :16] = 1, 2, 2, 3
     concepts = [("object", "sky"), ("object", "wall"), ("object", "tree")]
     return World([picture] * images, concepts, {"object": [mask] * images})
+
+
+def write_classes(folder: Path, classes: dict[str, int], seed: int = 0, side: int = 24) -> list[np.ndarray]:
+    """Write so many images of each class, in its own tint, in the format `folder`, and return them in order."""
+    rng = np.random.default_rng(seed)
+    tints = {name: np.random.default_rng(place).integers(0, 120, 3) for place, name in enumerate(sorted(classes))}
+    pictures = []
+    for name in sorted(classes, key=str.encode):
+        (folder / name).mkdir(parents=True)
+        for number in range(classes[name]):
+            blotches = rng.integers(0, 100, (side // 4, side // 4, 3)).repeat(4, 0).repeat(4, 1)
+            noise = rng.integers(0, 36, (side, side, 3))
+            pictures.append((blotches + noise + tints[name]).astype(np.uint8))
+            Image.fromarray(pictures[-1]).save(folder / name / f"{number:03}.png")
+    return pictures
+
+
+def write_pure(folder: Path, classes: dict[str, list[tuple[int, int, int]]], images: int) -> None:
+    """Write images of one colour each; a class's colours take turns after two."""
+    for name, colors in classes.items():
+        (folder / name).mkdir(parents=True)
+        for number in range(images):
+            picture = np.full((8, 8, 3), colors[number // 2 % len(colors)], np.uint8)
+            picture[number // 8, number % 8] = 120  # no two are alike
+            Image.fromarray(picture).save(folder / name / f"{number:03}.png")

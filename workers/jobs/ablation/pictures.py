@@ -221,11 +221,11 @@ def draw_distribution(curves: Mapping[str, Any]) -> bytes:
 
 def _draw_box(panel: Axes, x: float, spread: Mapping[str, float], style: Style, face: str) -> None:
     hatch = HATCH if style is STYLES["random"] else ""
-    low, high = spread["0.25"], spread["0.75"]
-    panel.vlines(x, spread["0.05"], spread["0.95"], color=style.color, linewidth=1)
+    low, high = spread["p25"], spread["p75"]
+    panel.vlines(x, spread["p05"], spread["p95"], color=style.color, linewidth=1)
     panel.bar(x, high - low, 0.3, low, facecolor=face, edgecolor=style.color, hatch=hatch, zorder=2)
-    panel.hlines(spread["0.5"], x - 0.15, x + 0.15, color=style.color, linewidth=2, zorder=3)
-    panel.plot([x, x], [spread["0"], spread["1"]], linestyle="none", marker=".", markersize=4, color=style.color)
+    panel.hlines(spread["median"], x - 0.15, x + 0.15, color=style.color, linewidth=2, zorder=3)
+    panel.plot([x, x], [spread["low"], spread["high"]], linestyle="none", marker=".", markersize=4, color=style.color)
     panel.plot(x, spread["mean"], marker="D", markersize=4, color=style.color, markerfacecolor="white", zorder=4)
 
 

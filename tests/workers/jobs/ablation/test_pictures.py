@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from workers.jobs.ablation import pictures
 from workers.jobs.ablation.pictures import draw_curves, draw_distribution, draw_importance
 
-QUANTILES = ("0", "0.05", "0.25", "0.5", "0.75", "0.95", "1")
+QUANTILES = {"low": 0.0, "p05": 0.05, "p25": 0.25, "median": 0.5, "p75": 0.75, "p95": 0.95, "high": 1.0}
 SVG = "{http://www.w3.org/2000/svg}"
 
 
@@ -21,7 +21,11 @@ def curves(sizes: list[int], classes: int = 3) -> dict[str, Any]:
     """Curves whose class loses .02 with each unit, .005 with random ones, nothing with the least important."""
 
     def point(size: int, change: float) -> dict[str, Any]:
-        spread = dict.fromkeys(QUANTILES, change) if classes == 1 else {q: change * float(q) * 2 for q in QUANTILES}
+        spread = (
+            dict.fromkeys(QUANTILES, change)
+            if classes == 1
+            else {name: change * q * 2 for name, q in QUANTILES.items()}
+        )
         return {
             "size": size,
             "balanced_accuracy": 0.9 + change,
