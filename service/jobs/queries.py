@@ -34,8 +34,8 @@ SHARED_STATES = ("queued", "running", "succeeded")
 REPLY_LIFETIME = timedelta(hours=24)
 WORKER_LIFETIME = timedelta(seconds=30)
 POLL_SECONDS = 0.25
-PAIRS = "images x sets of units"
-"""Unit of the stages in which ablations remove units."""
+PAIRS = "removals"
+"""Unit of the stages of an ablation that remove units: an image with a set of them removed."""
 
 
 class Idempotency(NamedTuple):

@@ -86,7 +86,7 @@ def _halve(whole: ImageSet) -> dict[str, ImageSet]:
             seen[position] += 1
     halves = np.array([half_of[image.digest] for image in whole.images])
     sets = {half: _take(whole, np.flatnonzero(halves == half)) for half in SETS}
-    lone = {*whole.classes.tolist()} - {*sets[RANKING].classes.tolist()} & {*sets[EVALUATION].classes.tolist()}
+    lone = {*whole.classes.tolist()} - _classes_of_both(sets)
     if lone:
         _refuse_lone(whole, lone)
     return sets
@@ -124,7 +124,7 @@ def units_of(params: Mapping[str, Any], units: int) -> list[int]:
 
 def wanted_classes(sets: Mapping[str, ImageSet], wanted: Any) -> list[int]:
     """The classes, by their outputs, that sets of units are removed for; there are images of both sets of each."""
-    shown = sorted({*sets[RANKING].classes.tolist()} & {*sets[EVALUATION].classes.tolist()})
+    shown = sorted(_classes_of_both(sets))
     if wanted == "all":
         return shown
     probe = sets[EVALUATION].probe
@@ -133,3 +133,7 @@ def wanted_classes(sets: Mapping[str, ImageSet], wanted: Any) -> list[int]:
         for image, position in zip(sets[EVALUATION].images, sets[EVALUATION].classes.tolist(), strict=True)
     }
     return [position for position in shown if names[position] in wanted]
+
+
+def _classes_of_both(sets: Mapping[str, ImageSet]) -> set[int]:
+    return {*sets[RANKING].classes.tolist()} & {*sets[EVALUATION].classes.tolist()}

@@ -22,7 +22,7 @@ def ready(zoo):
         ({"units": [0, 12]}, "/units/1", "units 0 to 11"),
         ({"sizes": [1, 13]}, "/sizes/1", "13 of them cannot be removed"),
         ({"units": [1, 2], "sizes": [3]}, "/sizes/0", "there are 2 units"),
-        ({"classes": ["ant", "ape"]}, "/classes/1", "did you mean 'ant'"),
+        ({"classes": ["ant", "anf"]}, "/classes/1", "did you mean 'ant'"),
         ({"classes": ["cat"]}, "/classes/0", "no image of class 'cat'"),
         ({"layer": "conv9"}, "/layer", "has no layer 'conv9'"),
         ({"ranking_dataset": "evaluated"}, "/ranking_dataset", "splits the images"),
