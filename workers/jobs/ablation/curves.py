@@ -1,6 +1,7 @@
 """Curves over the number of removed units: of each class, and of all classes asked for together."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -145,15 +146,11 @@ class Curves:
             "spread": spread(self.change[size, order]),
         }
 
-    @property
+    @cached_property
     def mean_intervals(self) -> Grid:
         """The ends of the mean changes' intervals, (2, sizes, orders); the same resamples serve all classes."""
-        if self._intervals is None:
-            flat = self.sums.reshape(-1, len(self.classes)) / len(self.columns)
-            self._intervals = np.stack(mean_interval(flat, self.classes)).reshape(2, *self.sums.shape[:2])
-        return self._intervals
-
-    _intervals: Grid | None = None
+        flat = self.sums.reshape(-1, len(self.classes)) / len(self.columns)
+        return np.stack(mean_interval(flat, self.classes)).reshape(2, *self.sums.shape[:2])
 
     def _mean_random(self, place: int) -> dict[str, Any]:
         change = self.random["balanced_accuracy"][place] - self._before("balanced_accuracy")  # (draws, W)
