@@ -138,3 +138,15 @@ class UnitLabel(Table):
     """The unit's; without a foreign key of its own, because each one slows inserts and the unit has it already."""
     current: Mapped[bool]
     """As in layer_dissections; both are repeated here so that one index answers a search."""
+
+
+class TopImage(Table):
+    """One of the images on which a unit peaks, to be found by the image."""
+
+    __tablename__ = "top_images"
+
+    digest: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    unit_id: Mapped[int] = mapped_column(sa.ForeignKey("units.id"), primary_key=True)
+    rank: Mapped[int] = mapped_column(sa.SmallInteger)
+    """1 for the image of the unit's highest peak."""
+    peak: Mapped[float]
