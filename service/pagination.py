@@ -84,14 +84,37 @@ def paginate(
     A statement of one entity or column yields it itself, a wider one yields rows. Raise InvalidCursor for a cursor
     that is damaged or belongs to other filters.
     """
-    marks = [key.label(f"sort_key_{i}") for i, key in enumerate(keys)]
-    ordered = statement.add_columns(*marks).order_by(*(key.desc() if descending else key.asc() for key in keys))
-    if page.cursor is not None:
-        ordered = ordered.where(_beyond(keys, _decode(page.cursor, page.digest, keys), descending))
-    rows = session.execute(ordered.limit(page.limit + 1)).all()
+    rows = session.execute(cut(statement, keys, page, descending=descending)).all()
     shown = rows[: page.limit]
     next_cursor = _encode(page.digest, shown[-1][-len(keys) :]) if len(rows) > page.limit else None
     return Page([row[0] if len(row) == 1 + len(keys) else row for row in shown], next_cursor)
+
+
+def cut(
+    statement: sa.Select[*tuple[Any, ...]], keys: Sequence[SortKey], page: PageRequest, *, descending: bool = False
+) -> sa.Select[*tuple[Any, ...]]:
+    """As many of a statement's rows, from the page's cursor on, as tell what is on the page and whether more follows.
+
+    The keys are columns, too: `sort_key_0`, `sort_key_1` ... Raise InvalidCursor as `paginate` does.
+    """
+    # as expressions: a subquery of columns would copy their foreign keys each time
+    marks = [sa.type_coerce(key, key.type).label(f"sort_key_{i}") for i, key in enumerate(keys)]
+    ordered = statement.add_columns(*marks).order_by(*(key.desc() if descending else key.asc() for key in keys))
+    if page.cursor is not None:
+        ordered = ordered.where(_beyond(keys, _decode(page.cursor, page.digest, keys), descending))
+    return ordered.limit(page.limit + 1)
+
+
+def unite(
+    parts: Sequence[sa.Select[*tuple[Any, ...]]], keys: int, page: PageRequest, *, descending: bool = False
+) -> sa.Subquery:
+    """The same of several statements together that `cut` has cut, each by as many keys.
+
+    So each statement finds its part by its own index, where a database would sort the whole of their union.
+    """
+    union = sa.union_all(*(sa.select(part.subquery()) for part in parts))
+    order = sa.desc if descending else sa.asc
+    return union.order_by(*(order(f"sort_key_{i}") for i in range(keys))).limit(page.limit + 1).subquery()
 
 
 def merge(parts: Sequence[Page], keys: int, page: PageRequest, *, descending: bool = False) -> Page:

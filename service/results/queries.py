@@ -1,4 +1,4 @@
-"""What was found: written by the job that found it, read a unit or a concept at a time; always within one team."""
+"""What was found: written by the job that found it, read a unit at a time; always within one team."""
 
 import uuid
 from collections.abc import Sequence
@@ -11,7 +11,6 @@ from sqlalchemy.orm import Session
 from service.catalog.tables import Concept, Layer, Model
 from service.database import bulk_insert
 from service.errors import NotFound
-from service.pagination import Page, PageRequest, paginate
 from service.results.tables import OWN_METHOD, LayerDissection, Unit, UnitLabel
 
 
@@ -57,6 +56,17 @@ class LayerResult:
     samples: int | None = None
     iou_artifact: str | None = None
     units: Sequence[UnitResult]
+
+
+class Named(Protocol):
+    """A unit by its names."""
+
+    @property
+    def model(self) -> str: ...  # noqa: D102
+    @property
+    def layer(self) -> str: ...  # noqa: D102
+    @property
+    def unit(self) -> int: ...  # noqa: D102
 
 
 class ResultsJob(Protocol):
@@ -184,13 +194,13 @@ class LabelRow(NamedTuple):
     p_value_corrected: float | None
 
 
-class ConceptRow(NamedTuple):
-    """A concept, the number of units that it labels and of those of them that are its detectors."""
+class Dissected(NamedTuple):
+    """A unit as a dissection saw it: its row, all stored labels, and the same unit in all dissections of its layer."""
 
-    category: str
-    name: str
-    units: int
-    detectors: int
+    found: FoundUnit
+    row: Unit
+    labels: Sequence[LabelRow]
+    history: Sequence[FoundUnit]
 
 
 def answering(job_id: uuid.UUID | None, method: str | None = OWN_METHOD) -> sa.ColumnElement[bool]:
@@ -231,16 +241,23 @@ def find_units(session: Session, team_id: uuid.UUID, *filters: sa.ColumnElement[
     return [FoundUnit._make(row) for row in session.execute(statement)]
 
 
+def find_unit(
+    session: Session, team_id: uuid.UUID, model: str, layer: str, index: int, job_id: uuid.UUID | None = None
+) -> FoundUnit | None:
+    """The unit as the job, or else the newest dissection, saw it; None where no such dissection is here."""
+    named = (Model.name == model, Layer.name == layer, Unit.index == index)
+    return next(iter(find_units(session, team_id, *named, answering(job_id))), None)
+
+
 def get_unit(
     session: Session, team_id: uuid.UUID, model: str, layer: str, index: int, job_id: uuid.UUID | None = None
 ) -> FoundUnit:
-    """The unit as the job, or else the newest dissection, saw it; raise NotFound where no such dissection is here."""
-    named = (Model.name == model, Layer.name == layer, Unit.index == index)
-    found = find_units(session, team_id, *named, answering(job_id))
-    if not found:
+    """The same; raise NotFound where no such dissection is here."""
+    found = find_unit(session, team_id, model, layer, index, job_id)
+    if found is None:
         by = "" if job_id is None else f" by job {job_id}"
         raise NotFound(f"no unit {index} of layer {layer!r} of a model {model!r} has been dissected{by}")
-    return found[0]
+    return found
 
 
 def history_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[FoundUnit]:
@@ -249,14 +266,20 @@ def history_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[F
     return sorted(units, key=lambda unit: unit.id, reverse=True)
 
 
-def imported_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> list[FoundUnit]:
+def imported_of(session: Session, team_id: uuid.UUID, unit: Named) -> list[FoundUnit]:
     """The same unit as each of the tools saw it whose results were imported, the newest of each."""
     imported = sa.and_(answering(None, None), LayerDissection.method != OWN_METHOD)
-    return sorted(find_units(session, team_id, *_same_unit(found), imported), key=lambda unit: unit.method)
+    return sorted(find_units(session, team_id, *_same_unit(unit), imported), key=lambda unit: unit.method)
 
 
-def _same_unit(found: FoundUnit) -> tuple[sa.ColumnElement[bool], ...]:
-    return Model.name == found.model, Layer.name == found.layer, Unit.index == found.unit
+def _same_unit(unit: Named) -> tuple[sa.ColumnElement[bool], ...]:
+    return Model.name == unit.model, Layer.name == unit.layer, Unit.index == unit.unit
+
+
+def details_of(session: Session, team_id: uuid.UUID, found: FoundUnit) -> Dissected:
+    """All that dissections found of a unit."""
+    row, labels = session.get_one(Unit, found.id), labels_of(session, found.id)
+    return Dissected(found, row, labels, history_of(session, team_id, found))
 
 
 def labels_of(session: Session, unit_id: int) -> list[LabelRow]:
@@ -268,26 +291,3 @@ def labels_of(session: Session, unit_id: int) -> list[LabelRow]:
         .order_by(UnitLabel.rank)
     )
     return [LabelRow(*row) for row in session.execute(statement)]
-
-
-def list_concepts(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
-    """The team's concepts that fit the page's filters, by category and name, with counts of their current units."""
-    statement = sa.select(Concept).where(Concept.team_id == team_id)
-    if page.filters.get("category") is not None:
-        statement = statement.where(Concept.category == page.filters["category"])
-    if page.filters.get("q") is not None:
-        statement = statement.where(Concept.name.icontains(page.filters["q"], autoescape=True))
-    found = paginate(session, statement, [Concept.category, Concept.name], page)
-    counts = _count_units(session, [concept.id for concept in found.data])
-    rows = [ConceptRow(concept.category, concept.name, *counts.get(concept.id, (0, 0))) for concept in found.data]
-    return Page(rows, found.next_cursor)
-
-
-def _count_units(session: Session, concept_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
-    statement = (
-        sa.select(Unit.concept_id, sa.func.count(), sa.func.count().filter(Unit.detector))
-        .where(Unit.concept_id.in_(concept_ids), Unit.current)
-        .group_by(Unit.concept_id)
-    )
-    rows = session.execute(statement)
-    return {concept_id: (units, detectors) for concept_id, units, detectors in rows if concept_id is not None}

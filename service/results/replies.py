@@ -3,38 +3,49 @@
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
+from uuid import UUID
 
-from service.results.queries import ConceptRow, FoundUnit, LabelRow
-from service.results.search_queries import Match
-from service.results.tables import Unit
+from service.catalog.tables import Concept
+from service.results.queries import Dissected, FoundUnit, LabelRow, Named
+from service.results.search_queries import ConceptRow, Match
 
 
 def describe_match(match: Match) -> dict[str, Any]:
     """A unit and, where a concept was asked for, how well it fits that, for `UnitSchema`."""
-    described = _describe(match.found)
-    if match.concept is not None:
-        iou = match.iou if measures_iou(match.found) else None
-        described["match"] = {"category": match.concept.category, "concept": match.concept.name, "iou": iou}
-    return described
+    return describe_unit(match.found, match.found) | describe_fit(match.found, match.concept, match.iou)
 
 
-def describe_detail(
-    found: FoundUnit,
-    unit: Unit,
-    labels: Sequence[LabelRow],
-    history: Sequence[FoundUnit],
-    imported: Sequence[FoundUnit],
-) -> dict[str, Any]:
-    """All of a unit, for `UnitDetailSchema`."""
+def describe_fit(found: FoundUnit | None, concept: Concept | None, iou: float | None) -> dict[str, Any]:
+    """How well a unit fits the concept that was asked for; nothing where none was."""
+    if found is None or concept is None:
+        return {}
+    fit = iou if measures_iou(found) else None
+    return {"match": {"category": concept.category, "concept": concept.name, "iou": fit}}
+
+
+def describe_detail(named: Named, dissected: Dissected | None, imported: Sequence[FoundUnit]) -> dict[str, Any]:
+    """All that dissections found of a unit, or that none did, for `UnitDetailSchema`."""
+    others = [{"job": other.job_id, "label": describe_label(other)} for other in imported]
+    if dissected is None:
+        missing = dict.fromkeys(("active", "peak", "histogram"))
+        return {
+            **describe_unit(named, None),
+            **missing,
+            "labels": [],
+            "top_images": [],
+            "history": [],
+            "imported": others,
+        }
+    found, row, labels, history = dissected
     return {
-        **_describe(found),
-        "active": unit.active,
-        "peak": unit.peak,
-        "labels": [_describe_label(found, label, unit.active) for label in labels],
-        "histogram": _describe_histogram(unit.histogram),
-        "top_images": unit.top_images,
+        **describe_unit(named, found),
+        "active": row.active,
+        "peak": row.peak,
+        "labels": [_describe_label(found, label, row.active) for label in labels],
+        "histogram": _describe_histogram(row.histogram),
+        "top_images": row.top_images,
         "history": [_describe_past(past) for past in history],
-        "imported": [{"job": other.job_id, "label": _label(other)} for other in imported],
+        "imported": others,
     }
 
 
@@ -44,14 +55,15 @@ def describe_concept(row: ConceptRow) -> dict[str, Any]:
     return {**row._asdict(), "links": {"units": f"/v1/units?{search}"}}
 
 
-def _describe(found: FoundUnit) -> dict[str, Any]:
+def describe_unit(named: Named, found: FoundUnit | None) -> dict[str, Any]:
+    """A unit with its label, for `UnitSchema`; of one that no dissection found, its names."""
     return {
-        "model": found.model,
-        "layer": found.layer,
-        "unit": found.unit,
-        "threshold": found.threshold,
-        "label": _label(found),
-        "links": _links(found),
+        "model": named.model,
+        "layer": named.layer,
+        "unit": named.unit,
+        "threshold": found and found.threshold,
+        "label": found and describe_label(found),
+        "links": _links(named, found),
     }
 
 
@@ -73,10 +85,11 @@ def _describe_histogram(histogram: dict[str, Any] | None) -> dict[str, Any] | No
 
 
 def _describe_past(past: FoundUnit) -> dict[str, Any]:
-    return {"job": past.job_id, "current": past.current, "threshold": past.threshold, "label": _label(past)}
+    return {"job": past.job_id, "current": past.current, "threshold": past.threshold, "label": describe_label(past)}
 
 
-def _label(found: FoundUnit) -> dict[str, Any] | None:
+def describe_label(found: FoundUnit) -> dict[str, Any] | None:
+    """A unit's best concept, for `FoundLabelSchema`."""
     if found.concept is None:
         return None
     return {
@@ -89,12 +102,18 @@ def _label(found: FoundUnit) -> dict[str, Any] | None:
     }
 
 
-def _links(found: FoundUnit) -> dict[str, str]:
-    layer = f"/v1/models/{quote(found.model, safe='')}/layers/{quote(found.layer, safe='')}"
-    pinned = "" if found.current else f"?job={found.job_id}"
+def unit_address(named: Named, pinned: UUID | None = None) -> str:
+    """Where a unit is described, as the job saw it that is pinned."""
+    layer = f"/v1/models/{quote(named.model, safe='')}/layers/{quote(named.layer, safe='')}"
+    return f"{layer}/units/{named.unit}" + ("" if pinned is None else f"?job={pinned}")
+
+
+def _links(named: Named, found: FoundUnit | None) -> dict[str, str]:
     links = {
-        "self": f"{layer}/units/{found.unit}{pinned}",
-        "layer": f"/v1/units?{urlencode({'model': found.model, 'layer': found.layer})}",
-        "job": f"/v1/jobs/{found.job_id}",
+        "self": unit_address(named, None if found is None or found.current else found.job_id),
+        "layer": f"/v1/units?{urlencode({'model': named.model, 'layer': named.layer})}",
     }
+    if found is None:
+        return links
+    links["job"] = f"/v1/jobs/{found.job_id}"
     return links | {"picture": f"/v1/artifacts/{found.picture}"} if found.picture else links

@@ -1,13 +1,19 @@
 """The wire format of units and of what they detect."""
 
+from typing import Any
+
+import marshmallow as ma
 from marshmallow import fields, validate
 
 from service.api import Schema
-from service.pagination import PageQuery
+from service.pagination import PageQuery, PageRequest
+from service.results.effects.search_queries import EFFECT_SORTS
 from service.results.search_queries import ANY_METHOD, SORTS
 from service.results.tables import IMPORTED_METHODS, OWN_METHOD
 
 NAME = validate.Length(1, 256)
+_LOW = "lower end of the 95 % interval; null where the class has a single image"
+_HIGH = "upper end"
 
 
 def _score(description: str) -> fields.Float:
@@ -21,9 +27,18 @@ class UnitsQuerySchema(PageQuery):
     layer = fields.String(load_default=None, validate=NAME)
     concept = fields.String(load_default=None, validate=NAME, metadata={"description": "in any category"})
     category = fields.String(load_default=None, validate=NAME)
+    class_ = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=NAME,
+        metadata={"description": "units with an effect on this class of any model, most damaging first"},
+    )
     job = fields.UUID(
         load_default=None,
-        metadata={"description": "a dissection or an import; without it the newest of each layer answers"},
+        metadata={
+            "description": "a dissection or an import, or with a class an ablation; without it the newest of each "
+            "layer answer"
+        },
     )
     method = fields.String(
         load_default=OWN_METHOD,
@@ -35,14 +50,34 @@ class UnitsQuerySchema(PageQuery):
         load_default=False, metadata={"description": "only units whose label, the concept if one is named, is detected"}
     )
     sort = fields.String(
-        load_default="-iou", validate=validate.OneOf([f"{sign}{name}" for name in SORTS for sign in ("", "-")])
+        load_default=None,
+        validate=validate.OneOf([f"{sign}{name}" for name in {**SORTS, **EFFECT_SORTS} for sign in ("", "-")]),
+        metadata={"description": "`effect`, the rank of the damage, where a class is named, else `-iou`"},
     )
+
+    @ma.validates_schema
+    def check_class(self, values: dict[str, Any], **_: Any) -> None:
+        """Refuse what makes no sense without a class, or with one."""
+        sort = (values["sort"] or "").removeprefix("-")
+        if values["class_"] is None and sort in EFFECT_SORTS.keys() - SORTS.keys():
+            raise ma.ValidationError(f"an {sort} is one on a class; name it, as in class=beach", "sort")
+        if values["class_"] is not None and values["method"] == ANY_METHOD:
+            raise ma.ValidationError("a unit's effect stands beside one label; name the method that found it", "method")
+
+    @ma.post_load
+    def make_request(self, values: dict[str, Any], **_: Any) -> PageRequest:
+        """Turn the query string into a PageRequest, sorted by what was asked for."""
+        values["sort"] = values["sort"] or ("-iou" if values["class_"] is None else "effect")
+        request: PageRequest = super().make_request(values)
+        return request
 
 
 class UnitQuerySchema(Schema):
-    """Which dissection of a unit is asked for."""
+    """Which job's view of a unit is asked for."""
 
-    job = fields.UUID(load_default=None, metadata={"description": "a dissection, or an import, instead of the newest"})
+    job = fields.UUID(
+        load_default=None, metadata={"description": "a dissection, an import or an ablation, instead of the newest"}
+    )
 
 
 class ConceptsQuerySchema(PageQuery):
@@ -128,6 +163,39 @@ class ImportedSchema(Schema):
     label = fields.Nested(FoundLabelSchema, required=True, allow_none=True)
 
 
+class EffectSchema(Schema):
+    """What removing a unit does to a class; changes are removed minus untouched, on the evaluation images."""
+
+    class_ = fields.String(data_key="class", required=True)
+    rank = fields.Integer(
+        required=True, metadata={"description": "1 for the unit that damages the class most, on the ranking images"}
+    )
+    accuracy_change = fields.Float(required=True, metadata={"description": "of the class's balanced accuracy"})
+    accuracy_change_low = _score(_LOW)
+    accuracy_change_high = _score(_HIGH)
+    uncertain = fields.Boolean(required=True, metadata={"description": "the interval holds 0, or there is none"})
+    recall_change = fields.Float(required=True)
+    log_probability_change = fields.Float(required=True)
+    p_value_corrected = fields.Float(required=True)
+    coactivation = _score("correlation of the unit's peak with the class's probability; null where either is constant")
+
+
+class StoredEffectSchema(EffectSchema):
+    """The same with all that an ablation keeps of the pair."""
+
+    class_rank = fields.Integer(
+        required=True, metadata={"description": "1 for the class that the unit damages most, on the ranking images"}
+    )
+    ranking_change = fields.Float(required=True, metadata={"description": "of the balanced accuracy there"})
+    ranking_log_probability_change = fields.Float(required=True)
+    recall_change_low = _score(_LOW)
+    recall_change_high = _score(_HIGH)
+    true_negative_rate_change = fields.Float(required=True)
+    true_negative_rate_change_low = _score(_LOW)
+    true_negative_rate_change_high = _score(_HIGH)
+    p_value = fields.Float(required=True, metadata={"description": "of accuracy_change, exact and paired"})
+
+
 class UnitSchema(Schema):
     """A unit of a layer of a model."""
 
@@ -137,14 +205,15 @@ class UnitSchema(Schema):
     threshold = fields.Float(required=True, allow_none=True)
     label = fields.Nested(FoundLabelSchema, required=True, allow_none=True)
     match = fields.Nested(MatchSchema, allow_none=True, metadata={"description": "the concept that was asked for"})
+    effect = fields.Nested(EffectSchema, metadata={"description": "on the class that was asked for"})
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
 class UnitDetailSchema(UnitSchema):
-    """All that a dissection found of a unit."""
+    """All that was found of a unit."""
 
     class Meta:  # noqa: D106
-        exclude = ("match",)
+        exclude = ("match", "effect")
 
     active = fields.Integer(
         required=True, allow_none=True, metadata={"description": "grid cells above the threshold, over all images"}
@@ -158,6 +227,19 @@ class UnitDetailSchema(UnitSchema):
         fields.Nested(ImportedSchema),
         required=True,
         metadata={"description": "the newest import of each tool's results"},
+    )
+    importance = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "classes that have the unit among their four most damaging; null if never ablated"},
+    )
+    accuracy_change = _score("of the all-class accuracy, when the unit is removed; null if never ablated")
+    accuracy_change_low = _score(_LOW)
+    accuracy_change_high = _score(_HIGH)
+    effects = fields.List(
+        fields.Nested(StoredEffectSchema),
+        required=True,
+        metadata={"description": "on the classes that are kept of it, most damaged first"},
     )
 
 

@@ -1,7 +1,7 @@
-"""The search for units by concept, model, layer and job."""
+"""The search for units by concept, model, layer and job, and the list of concepts."""
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import sqlalchemy as sa
@@ -25,7 +25,6 @@ SORTS: Mapping[str, SortKey] = {
 }
 """What units may be sorted by; with a concept asked for, `iou` is its own instead of the label's."""
 
-
 Search = tuple[sa.Select[*tuple[Any, ...]], list[SortKey]]
 """A statement of (unit id, concept id, IoU) and the columns that sort it."""
 
@@ -38,6 +37,15 @@ class Match(NamedTuple):
     iou: float | None = None
 
 
+class ConceptRow(NamedTuple):
+    """A concept, the number of units that it labels and of those of them that are its detectors."""
+
+    category: str
+    name: str
+    units: int
+    detectors: int
+
+
 def search_units(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
     """The units that fit the page's filters, each as a Match; raise Invalid for a name that is unknown.
 
@@ -45,7 +53,7 @@ def search_units(session: Session, team_id: uuid.UUID, page: PageRequest) -> Pag
     """
     wanted = page.filters
     dissections = _find_dissections(session, team_id, wanted)
-    concepts = _find_concepts(session, team_id, wanted)
+    concepts = find_concepts(session, team_id, wanted)
     if wanted["concept"] is not None and not wanted["detectors"]:
         searches = [_labels(concept_id, dissections, wanted) for concept_id in concepts]
     else:
@@ -100,14 +108,14 @@ def _find_dissections(session: Session, team_id: uuid.UUID, wanted: Mapping[str,
     statement = sa.select(LayerDissection.id).join(Layer).join(Model).where(*models, *layers, answers)
     found = list(session.scalars(statement))
     if not found:
-        _check_name(session, sa.select(Model.name).where(Model.team_id == team_id), "model", model)
-        _check_name(session, sa.select(Layer.name).join(Model).where(*models), "layer", layer)
-        _check_job(session, team_id, job)
+        check_name(session, sa.select(Model.name).where(Model.team_id == team_id), "model", model)
+        check_name(session, sa.select(Layer.name).join(Model).where(*models), "layer", layer)
+        job_kind(session, team_id, job, ("dissection", "import"))
     return found
 
 
-def _find_concepts(session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any]) -> dict[int, Concept]:
-    """The concepts asked for, by id; none where neither concept nor category is."""
+def find_concepts(session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any]) -> dict[int, Concept]:
+    """The concepts asked for, by id, none where neither concept nor category is; raise Invalid for unknown ones."""
     name, category = wanted["concept"], wanted["category"]
     if name is None and category is None:
         return {}
@@ -115,12 +123,13 @@ def _find_concepts(session: Session, team_id: uuid.UUID, wanted: Mapping[str, An
     named = [] if name is None else [Concept.name == name]
     found = {concept.id: concept for concept in session.scalars(sa.select(Concept).where(*within, *named))}
     if not found:
-        _check_name(session, sa.select(Concept.category).where(Concept.team_id == team_id), "category", category)
-        _check_name(session, sa.select(Concept.name).where(*within), "concept", name)
+        check_name(session, sa.select(Concept.category).where(Concept.team_id == team_id), "category", category)
+        check_name(session, sa.select(Concept.name).where(*within), "concept", name)
     return found
 
 
-def _check_name(session: Session, names: sa.Select[str], field: str, name: str | None) -> None:
+def check_name(session: Session, names: sa.Select[str], field: str, name: str | None) -> None:
+    """Raise Invalid, with near names, where a name is not one of these."""
     if name is None:
         return
     known = session.scalars(names.distinct()).all()
@@ -128,10 +137,36 @@ def _check_name(session: Session, names: sa.Select[str], field: str, name: str |
         raise Invalid(f"no {field} is named {name!r} here{near(name, known)}", f"query:{field}")
 
 
-def _check_job(session: Session, team_id: uuid.UUID, job_id: uuid.UUID | None) -> None:
+def job_kind(session: Session, team_id: uuid.UUID, job_id: uuid.UUID | None, kinds: Sequence[str]) -> str | None:
+    """The kind of a job that is named, None where none is; raise Invalid unless it is the team's and one of these."""
     if job_id is None:
-        return
+        return None
     kind = session.scalar(sa.select(Job.kind).where(Job.team_id == team_id, Job.id == job_id))
-    if kind not in ("dissection", "import"):
+    if kind not in kinds:
         problem = f"there is no job {job_id} here" if kind is None else f"the job {job_id} is of kind {kind}"
-        raise Invalid(f"{problem}; GET /v1/jobs?kind=dissection lists those that can be named", "query:job")
+        remedy = "; name a class with it, as in class=beach" if kind == "ablation" else ""
+        raise Invalid(f"{problem}{remedy}; GET /v1/jobs?kind={kinds[0]} lists those that can be named", "query:job")
+    return kind
+
+
+def list_concepts(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The team's concepts that fit the page's filters, by category and name, with counts of their current units."""
+    statement = sa.select(Concept).where(Concept.team_id == team_id)
+    if page.filters.get("category") is not None:
+        statement = statement.where(Concept.category == page.filters["category"])
+    if page.filters.get("q") is not None:
+        statement = statement.where(Concept.name.icontains(page.filters["q"], autoescape=True))
+    found = paginate(session, statement, [Concept.category, Concept.name], page)
+    counts = _count_units(session, [concept.id for concept in found.data])
+    rows = [ConceptRow(concept.category, concept.name, *counts.get(concept.id, (0, 0))) for concept in found.data]
+    return Page(rows, found.next_cursor)
+
+
+def _count_units(session: Session, concept_ids: Sequence[int]) -> dict[int, tuple[int, int]]:
+    statement = (
+        sa.select(Unit.concept_id, sa.func.count(), sa.func.count().filter(Unit.detector))
+        .where(Unit.concept_id.in_(concept_ids), Unit.current)
+        .group_by(Unit.concept_id)
+    )
+    rows = session.execute(statement)
+    return {concept_id: (units, detectors) for concept_id, units, detectors in rows if concept_id is not None}

@@ -5,8 +5,11 @@ from typing import Any
 from service.api import Blueprint
 from service.context import db, team_id
 from service.pagination import Page, PageRequest
-from service.results import queries
-from service.results.replies import describe_concept, describe_detail, describe_match
+from service.results import queries, search_queries
+from service.results.effects.replies import describe_affected, describe_seen
+from service.results.effects.search_queries import search_by_class
+from service.results.effects.unit_queries import see_unit
+from service.results.replies import describe_concept, describe_match
 from service.results.schemas import (
     ConceptSchema,
     ConceptsQuerySchema,
@@ -15,18 +18,19 @@ from service.results.schemas import (
     UnitSchema,
     UnitsQuerySchema,
 )
-from service.results.search_queries import search_units
-from service.results.tables import Unit
 
-blueprint = Blueprint("results", "What was found: units, what they detect, and how well.")
+blueprint = Blueprint("results", "What was found: units, what they detect and how well, and what they are for.")
 
 
 @blueprint.get("/units")
 @blueprint.requires("read")
 @blueprint.paginated(UnitSchema, UnitsQuerySchema)
 def list_units(page: PageRequest) -> Page:
-    """Search units by what they detect, best match first."""
-    found = search_units(db(), team_id(), page)
+    """Search units by what they detect, best match first, or by the class that they damage most when removed."""
+    if page.filters["class_"] is not None:
+        affected = search_by_class(db(), team_id(), page)
+        return Page([describe_affected(row) for row in affected.data], affected.next_cursor)
+    found = search_queries.search_units(db(), team_id(), page)
     return Page([describe_match(match) for match in found.data], found.next_cursor)
 
 
@@ -36,11 +40,9 @@ def list_units(page: PageRequest) -> Page:
 @blueprint.response(200, UnitDetailSchema)
 def get_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> dict[str, Any]:
     """Retrieve all that is known of a unit."""
-    found = queries.get_unit(db(), team_id(), model, layer, unit, query["job"])
-    labels = queries.labels_of(db(), found.id)
-    history = queries.history_of(db(), team_id(), found)
-    imported = queries.imported_of(db(), team_id(), found)
-    return describe_detail(found, db().get_one(Unit, found.id), labels, history, imported)
+    seen = see_unit(db(), team_id(), model, layer, unit, query["job"])
+    dissected = queries.details_of(db(), team_id(), seen.found) if seen.found else None
+    return describe_seen(seen, dissected, queries.imported_of(db(), team_id(), seen))
 
 
 @blueprint.get("/concepts")
@@ -48,5 +50,5 @@ def get_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> dict[s
 @blueprint.paginated(ConceptSchema, ConceptsQuerySchema)
 def list_concepts(page: PageRequest) -> Page:
     """List the team's concepts, with the numbers of units that they label."""
-    found = queries.list_concepts(db(), team_id(), page)
+    found = search_queries.list_concepts(db(), team_id(), page)
     return Page([describe_concept(row) for row in found.data], found.next_cursor)

@@ -1,8 +1,7 @@
-"""Writing a dissection, and what is read of single units and concepts."""
+"""Writing a dissection, and what is read of single units."""
 
 import random
 import uuid
-from collections import Counter
 
 import pytest
 import sqlalchemy as sa
@@ -11,7 +10,6 @@ from sqlalchemy.orm import Session
 from service.catalog.queries import concept_ids, find_model
 from service.database import Sessions, reading
 from service.errors import NotFound
-from service.pagination import PageRequest
 from service.results import queries
 from service.results.queries import LabelResult, UnitResult
 from service.results.tables import LayerDissection, Unit, UnitLabel
@@ -114,42 +112,6 @@ def test_no_unit_of_another_team_layer_or_job_is_read(sessions: Sessions) -> Non
         ):
             with pytest.raises(NotFound):
                 queries.get_unit(session, team, "alpha", layer, index, job)
-
-
-@pytest.mark.parametrize("seed", [1, 2])
-def test_concepts_are_counted_over_the_current_units(sessions: Sessions, seed: int) -> None:
-    with sessions.begin() as session:
-        team = planted.plant_team(session, "ours")
-        known = planted.plant_results(session, team, seed)
-        planted.plant_results(session, planted.plant_team(session, "theirs"), seed + 5)
-    current = [unit for unit in known if unit.current and unit.labels]
-    units = Counter(unit.labels[0][0] for unit in current)
-    detectors = Counter(unit.labels[0][0] for unit in current if unit.detector)
-    expected = [(*concept, units[concept], detectors[concept]) for concept in sorted(planted.CONCEPTS)]
-    with reading(sessions) as session:
-        first = queries.list_concepts(session, team, PageRequest(limit=3))
-        rest = queries.list_concepts(session, team, PageRequest(limit=3, cursor=first.next_cursor))
-        assert [*first.data, *rest.data] == expected
-        assert rest.next_cursor is None
-
-
-FILTERS = [
-    ({"category": "object"}, ["glass", "sky", "tree"]),
-    ({"q": "RE"}, ["tree", "tree"]),
-    ({"q": "%"}, []),
-    ({"q": "s", "category": "material"}, ["glass"]),
-    ({"category": "color"}, []),
-]
-
-
-def test_concepts_are_filtered(sessions: Sessions, subtests: pytest.Subtests) -> None:
-    with sessions.begin() as session:
-        team = planted.plant_team(session, "ours")
-        ids(session)
-    for filters, names in FILTERS:
-        with subtests.test(str(filters)), reading(sessions) as session:
-            found = queries.list_concepts(session, team, PageRequest(filters=filters))
-            assert [row.name for row in found.data] == names
 
 
 def test_thousands_of_units_are_written_as_they_are(sessions: Sessions) -> None:

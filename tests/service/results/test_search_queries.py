@@ -1,6 +1,7 @@
 """The search against a filter in Python, over random catalogs, on both databases."""
 
 import uuid
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -10,11 +11,12 @@ from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 from sqlalchemy.orm import Session
 
+from service.catalog.queries import concept_ids
 from service.database import Sessions, reading
 from service.errors import Invalid, InvalidCursor
 from service.pagination import PageRequest
 from service.results.schemas import UnitsQuerySchema
-from service.results.search_queries import Match, search_units
+from service.results.search_queries import Match, list_concepts, search_units
 from tests.service.results import planted
 
 FILTERS = {
@@ -167,3 +169,39 @@ def plan_of(sessions: Sessions, team: uuid.UUID, wanted: dict[str, Any]) -> str:
         sql, values = next((sql, values) for sql, values in asked if "sort_key_0" in sql)
         explain = "EXPLAIN" if postgres else "EXPLAIN QUERY PLAN"
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {sql}", values))
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_concepts_are_counted_over_the_current_units(sessions: Sessions, seed: int) -> None:
+    with sessions.begin() as session:
+        team = planted.plant_team(session, "ours")
+        known = planted.plant_results(session, team, seed)
+        planted.plant_results(session, planted.plant_team(session, "theirs"), seed + 5)
+    current = [unit for unit in known if unit.current and unit.labels]
+    units = Counter(unit.labels[0][0] for unit in current)
+    detectors = Counter(unit.labels[0][0] for unit in current if unit.detector)
+    expected = [(*concept, units[concept], detectors[concept]) for concept in sorted(planted.CONCEPTS)]
+    with reading(sessions) as session:
+        first = list_concepts(session, team, PageRequest(limit=3))
+        rest = list_concepts(session, team, PageRequest(limit=3, cursor=first.next_cursor))
+        assert [*first.data, *rest.data] == expected
+        assert rest.next_cursor is None
+
+
+CONCEPT_FILTERS = [
+    ({"category": "object"}, ["glass", "sky", "tree"]),
+    ({"q": "RE"}, ["tree", "tree"]),
+    ({"q": "%"}, []),
+    ({"q": "s", "category": "material"}, ["glass"]),
+    ({"category": "color"}, []),
+]
+
+
+def test_concepts_are_filtered(sessions: Sessions, subtests: pytest.Subtests) -> None:
+    with sessions.begin() as session:
+        team = planted.plant_team(session, "ours")
+        concept_ids(session, team, planted.CONCEPTS)
+    for filters, names in CONCEPT_FILTERS:
+        with subtests.test(str(filters)), reading(sessions) as session:
+            found = list_concepts(session, team, PageRequest(filters=filters))
+            assert [row.name for row in found.data] == names

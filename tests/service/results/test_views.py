@@ -135,6 +135,8 @@ def test_a_unit_has_all_that_was_found_of_it(client: FlaskClient, job: uuid.UUID
         "top_images": [{"image": "a.png", "digest": "c" * 64, "peak": 3.5}],
         "history": [{"job": str(job), "current": True, "threshold": 1.5, "label": detector["label"]}],
         "imported": [],
+        **dict.fromkeys(("importance", "accuracy_change", "accuracy_change_low", "accuracy_change_high")),
+        "effects": [],
     }
     assert client.get(f"{detector['links']['self']}?job={job}").status_code == 200
 
@@ -218,7 +220,12 @@ BAD_QUERIES = {
     "detectors=perhaps": "query:detectors",
     "sort=effect": "query:sort",
     "method=broden": "query:method",
-    "class=beach": "query:class",
+    "sort=-accuracy_change": "query:sort",
+    "class=beech": "query:class",
+    "class=": "query:class",
+    "class=beach&method=any": "query:method",
+    "class=beach&sort=damage": "query:sort",
+    f"class=beach&job={uuid.UUID(int=1)}": "query:job",
     "limit=0": "query:limit",
     "concept=": "query:concept",
     f"concept={'x' * 257}": "query:concept",

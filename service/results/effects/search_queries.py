@@ -1,0 +1,153 @@
+"""The search for units by a class: those that damage it most, with what they detect."""
+
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Session
+
+from service.catalog.tables import Class, Concept, Layer, Model
+from service.pagination import Page, PageRequest, SortKey, cut, paginate, unite
+from service.results.effects.affected_queries import describe, join_units, select_affected
+from service.results.effects.tables import AblatedClass, LayerAblation, UnitEffect
+from service.results.queries import answering
+from service.results.search_queries import SORTS, Search, check_name, find_concepts, job_kind
+from service.results.tables import Unit, UnitLabel
+
+KINDS = ("ablation", "dissection", "import")
+"""Jobs that such a search may name: for their effects, or for their labels."""
+MOST_PARTS = 100
+"""Of a union, which databases limit; beyond, classes share a part."""
+
+
+EFFECT_SORTS: Mapping[str, SortKey] = {
+    "effect": UnitEffect.rank,
+    "accuracy_change": UnitEffect.accuracy_change,
+    "unit": UnitEffect.unit,
+}
+"""What units may be sorted by beside all else, where a class is asked for."""
+_KEYS = (UnitEffect.unit, UnitEffect.ablation_id, UnitEffect.class_id)
+_LABEL_FILTERS = ("concept", "category", "min_iou")
+
+
+@dataclass(frozen=True)
+class _Scope:
+    """Where to search, as the names that were asked for say."""
+
+    classes: Sequence[int]
+    effects: sa.ColumnElement[bool]
+    """Which effects answer."""
+    labels: sa.ColumnElement[bool]
+    """Which dissections label the units."""
+    labelled: bool
+    """Only units that such a dissection saw."""
+    concepts: Mapping[int, Concept]
+
+
+def search_by_class(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
+    """The units with an effect on the page's class that fit its other filters, each as Affected.
+
+    Raise Invalid for a name that is unknown. A class that several models have answers with the units of each, and a
+    unit that fits the concept's name in several categories is there with each.
+    """
+    wanted = page.filters
+    scope = _find_scope(session, team_id, wanted)
+    if not scope.classes:
+        return Page([], None)
+    found = _find_page(session, scope, page)
+    affected = describe(session, team_id, found.data, wanted["class_"])
+    if wanted["concept"] is not None:
+        asked = [(scope.concepts[row.concept_id], row.iou) for row in found.data]
+        affected = [row._replace(concept=c, iou=iou) for row, (c, iou) in zip(affected, asked, strict=True)]
+    return Page(affected, found.next_cursor)
+
+
+def _find_page(session: Session, scope: _Scope, page: PageRequest) -> Page:
+    """Rows of `select_affected`, with concept and IoU where a concept is asked for."""
+    descending = page.filters["sort"].startswith("-")
+    groups = [scope.classes[start::MOST_PARTS] for start in range(min(MOST_PARTS, len(scope.classes)))]
+    searches = [_search(classes, scope, page.filters) for classes in groups]
+    parts = [cut(statement, keys, page, descending=descending) for statement, keys in searches]
+    # keys so far: only the effects of the page are joined with their figures and names
+    found = unite(parts, len(searches[0][1]), page, descending=descending)
+    keys = [found.c[f"sort_key_{i}"] for i in range(len(searches[0][1]))]
+    same = sa.and_(*(key == mark for key, mark in zip(_KEYS, keys[1:], strict=False)))
+    statement = select_affected(scope.labels).join(found, same)
+    if _asks_for_pairs(page.filters):
+        pair = sa.and_(UnitLabel.unit_id == Unit.id, UnitLabel.concept_id == keys[-1])
+        statement = statement.join(UnitLabel, pair).add_columns(UnitLabel.concept_id, UnitLabel.iou)
+    elif page.filters["concept"] is not None:
+        statement = statement.add_columns(Unit.concept_id, Unit.iou)
+    return paginate(session, statement, keys, page, descending=descending)
+
+
+def _search(classes: Sequence[int], scope: _Scope, wanted: Mapping[str, Any]) -> Search:
+    """A statement that selects nothing yet of the effects that fit, and the columns that sort it."""
+    effects = sa.select().select_from(UnitEffect).where(UnitEffect.class_id.in_(classes), scope.effects)
+    sort = wanted["sort"].removeprefix("-")
+    filtered = scope.labelled or wanted["detectors"] or any(wanted[name] is not None for name in _LABEL_FILTERS)
+    if filtered or sort not in EFFECT_SORTS:
+        effects = join_units(effects, scope.labels, isouter=not filtered)
+    sorts: dict[str, SortKey] = {**SORTS, "iou": sa.func.coalesce(Unit.iou, 0.0, type_=sa.Float), **EFFECT_SORTS}
+    if not _asks_for_pairs(wanted):
+        return _filter(effects, Unit, scope, wanted), [sorts[sort], *_KEYS]
+    pairs = _filter(effects.join(UnitLabel, UnitLabel.unit_id == Unit.id), UnitLabel, scope, wanted)
+    return pairs, [(sorts | {"iou": UnitLabel.iou})[sort], *_KEYS, UnitLabel.concept_id]
+
+
+def _asks_for_pairs(wanted: Mapping[str, Any]) -> bool:
+    """Whether all stored concepts of a unit count, not its label alone."""
+    return wanted["concept"] is not None and not wanted["detectors"]
+
+
+def _filter(
+    effects: sa.Select[*tuple[Any, ...]],
+    label: type[Unit] | type[UnitLabel],
+    scope: _Scope,
+    wanted: Mapping[str, Any],
+) -> sa.Select[*tuple[Any, ...]]:
+    if scope.concepts:
+        effects = effects.where(label.concept_id.in_(scope.concepts))
+    if wanted["detectors"]:
+        effects = effects.where(Unit.detector)
+    return effects if wanted["min_iou"] is None else effects.where(label.iou >= wanted["min_iou"])
+
+
+def _find_scope(session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any]) -> _Scope:
+    kind = job_kind(session, team_id, wanted["job"], KINDS)
+    ablation_job, label_job = (wanted["job"], None) if kind == "ablation" else (None, wanted["job"])
+    concepts = find_concepts(session, team_id, wanted)
+    found = _find_ablated(session, team_id, wanted, ablation_job)
+    pinned = wanted["layer"] is not None or ablation_job is not None
+    return _Scope(
+        classes=sorted({class_id for class_id, _ in found}),
+        effects=UnitEffect.ablation_id.in_({id for _, id in found}) if pinned else sa.and_(UnitEffect.current),
+        labels=answering(label_job, wanted["method"]),
+        labelled=label_job is not None,
+        concepts=concepts,
+    )
+
+
+def _find_ablated(
+    session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any], job_id: uuid.UUID | None
+) -> Sequence[tuple[int, int]]:
+    """The classes of the name that is asked for, with the ablations that know them; raise Invalid for unknown names."""
+    models = [Model.team_id == team_id, *([] if wanted["model"] is None else [Model.name == wanted["model"]])]
+    layers = [] if wanted["layer"] is None else [Layer.name == wanted["layer"]]
+    answers = LayerAblation.current if job_id is None else LayerAblation.job_id == job_id
+    statement = (
+        sa.select(Class.id, LayerAblation.id)
+        .join(Model, Model.id == Class.model_id)
+        .join(AblatedClass, AblatedClass.class_id == Class.id)
+        .join(LayerAblation, LayerAblation.id == AblatedClass.ablation_id)
+        .join(Layer, Layer.id == LayerAblation.layer_id)
+        .where(*models, *layers, Class.name == wanted["class_"], answers)
+    )
+    found = session.execute(statement).tuples().all()
+    if not found:
+        check_name(session, sa.select(Model.name).where(Model.team_id == team_id), "model", wanted["model"])
+        check_name(session, sa.select(Class.name).join(Model).where(*models), "class", wanted["class_"])
+        check_name(session, sa.select(Layer.name).join(Model).where(*models), "layer", wanted["layer"])
+    return found
