@@ -5,7 +5,7 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.jobs.fields import whole
-from service.jobs.requests import LABEL_NAME
+from service.jobs.requests.submission import LABEL_NAME
 from service.jobs.tables import JOB_STATES
 from service.pagination import DEFAULT_LIMIT, PageQuery
 
