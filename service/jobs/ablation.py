@@ -11,9 +11,10 @@ from sqlalchemy.orm import Session
 from service.catalog import queries as catalog
 from service.catalog.tables import Dataset, Layer, Model
 from service.errors import Invalid
-from service.jobs.checks import find_dataset, find_layer, find_model, input_sides, make_request
+from service.jobs.checks import check_classes, find_dataset, find_layer, find_model, input_sides, make_request
+from service.jobs.cost_queries import seconds_per_image, seconds_per_pair
 from service.jobs.estimates import Estimate
-from service.jobs.queries import find_layer_dissection, seconds_per_image, seconds_per_pair
+from service.jobs.queries import find_layer_dissection
 from service.jobs.submission import JobRequest
 
 SIZES = (1, 2, 3, 4, 5, 20, 64, 128, 256)
@@ -136,7 +137,7 @@ def _check_classes(session: Session, model: Model, datasets: Sequence[Dataset], 
     """The number of classes whose sets of units are removed."""
     known = catalog.classes_of(session, model)
     for dataset, pointer in zip(datasets, ("/dataset", "/ranking_dataset"), strict=False):
-        _check_dataset(dataset, model, known, pointer)
+        check_classes(dataset, model, known, pointer)
     shown = [name for name in datasets[0].classes if name in datasets[-1].classes]
     if wanted == "all":
         return len(shown)
@@ -148,18 +149,6 @@ def _check_classes(session: Session, model: Model, datasets: Sequence[Dataset], 
                 f"no image of class {name!r} is in the datasets{catalog.near(name, shown)}", f"/classes/{place}"
             )
     return len(wanted)
-
-
-def _check_dataset(dataset: Dataset, model: Model, known: Sequence[str], pointer: str) -> None:
-    if not dataset.classes:
-        raise Invalid(
-            f"the images of {dataset.name!r} have no classes; an ablation asks what they are taken for", pointer
-        )
-    strange = [name for name in dataset.classes if name not in known]
-    if strange:
-        shown = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
-        remedy = "name the model's outputs, when it is registered, as the dataset names its classes"
-        raise Invalid(f"{model.name!r} lacks classes of {dataset.name!r}: {shown}; {remedy}", pointer)
 
 
 def _check_units(layer: Layer, wanted: Any) -> list[int] | None:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from service.catalog import queries as catalog
 from service.catalog.tables import Dataset, Layer, Model
 from service.errors import Invalid
+from service.jobs.cost_queries import seconds_per_image
 from service.jobs.estimates import (
     DissectionSize,
     Estimate,
@@ -19,7 +20,6 @@ from service.jobs.estimates import (
     images_that_fit,
     scratch_bytes,
 )
-from service.jobs.queries import seconds_per_image
 from service.jobs.segmentation import CheckedSegmentation, check_segmentation
 from service.jobs.submission import JobRequest
 
@@ -83,6 +83,17 @@ def find_layer(session: Session, model: Model, name: str, pointer: str) -> Layer
     if name not in known:
         raise Invalid(_no_layer(model, name, known), pointer)
     return known[name]
+
+
+def check_classes(dataset: Dataset, model: Model, known: Sequence[str], pointer: str) -> None:
+    """Raise Invalid where a dataset has no classes, or has some that are none of the model's."""
+    if not dataset.classes:
+        raise Invalid(f"the images of {dataset.name!r} have no classes; the job asks what they are taken for", pointer)
+    strange = [name for name in dataset.classes if name not in known]
+    if strange:
+        shown = ", ".join(map(repr, strange[:5])) + (", ..." if len(strange) > 5 else "")
+        remedy = "name the model's outputs, when it is registered, as the dataset names its classes"
+        raise Invalid(f"{model.name!r} lacks classes of {dataset.name!r}: {shown}; {remedy}", pointer)
 
 
 def _no_layer(model: Model, name: str, known: Iterable[str]) -> str:

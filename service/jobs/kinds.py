@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from sqlalchemy.orm import Session
 
 from service.jobs.ablation import check_ablation
+from service.jobs.attack import check_attack
 from service.jobs.checks import check_dissection
 from service.jobs.estimates import Estimate
 from service.jobs.imports import check_import
@@ -29,6 +30,7 @@ Check = Callable[[Session, uuid.UUID, Mapping[str, Any], int], Checked]
 
 CHECKS: Mapping[str, Check] = {
     "ablation": check_ablation,
+    "attack": check_attack,
     "dissection": check_dissection,
     "import": check_import,
 }

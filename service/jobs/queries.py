@@ -23,10 +23,10 @@ from service.jobs.tables import (
     IdempotentReply,
     Job,
     Shard,
-    Stage,
     Worker,
 )
 from service.pagination import Page, PageRequest, paginate
+from service.results.effects.tables import LayerAblation
 from service.results.tables import OWN_METHOD, LayerDissection
 
 SHARED_STATES = ("queued", "running", "succeeded")
@@ -34,6 +34,8 @@ SHARED_STATES = ("queued", "running", "succeeded")
 REPLY_LIFETIME = timedelta(hours=24)
 WORKER_LIFETIME = timedelta(seconds=30)
 POLL_SECONDS = 0.25
+ATTACKS = "attacks"
+"""Unit of the stages of an attack that attack images."""
 PAIRS = "removals"
 """Unit of the stages of an ablation that remove units: an image with a set of them removed."""
 
@@ -246,29 +248,6 @@ def count_workers(session: Session) -> int:
     return session.scalars(sa.select(sa.func.count()).where(Worker.seen_at > now(session) - WORKER_LIFETIME)).one()
 
 
-def seconds_per_image(session: Session, team_id: uuid.UUID, model_id: uuid.UUID) -> float | None:
-    """Seconds an image took in the team's shards with this model so far, None before the first."""
-    seconds, images = session.execute(
-        sa.select(sa.func.sum(Shard.seconds), sa.func.sum(Shard.weight))
-        .join(Stage, sa.and_(Stage.job_id == Shard.job_id, Stage.position == Shard.stage_position))
-        .join(Job, Job.id == Shard.job_id)
-        .where(Job.team_id == team_id, Job.model_id == model_id, Stage.unit == "images", Shard.seconds.is_not(None))
-    ).one()
-    return seconds / images if seconds is not None and images else None
-
-
-def seconds_per_pair(session: Session, team_id: uuid.UUID, model_id: uuid.UUID, layer: str) -> float | None:
-    """Seconds an image took for each set of units removed from the layer so far, None before the first ablation."""
-    seconds, pairs = session.execute(
-        sa.select(sa.func.sum(Shard.seconds), sa.func.sum(Shard.weight))
-        .join(Stage, sa.and_(Stage.job_id == Shard.job_id, Stage.position == Shard.stage_position))
-        .join(Job, Job.id == Shard.job_id)
-        .where(Job.team_id == team_id, Job.model_id == model_id, Job.kind == "ablation")
-        .where(Job.params["layer"].as_string() == layer, Stage.unit == PAIRS, Shard.seconds.is_not(None))
-    ).one()
-    return seconds / pairs if seconds is not None and pairs else None
-
-
 def find_layer_dissection(session: Session, layer_id: int, job_id: uuid.UUID | None) -> uuid.UUID | None:
     """The job, or else the layer's newest dissection, if it dissected the layer."""
     statement = sa.select(LayerDissection.job_id).where(
@@ -276,3 +255,9 @@ def find_layer_dissection(session: Session, layer_id: int, job_id: uuid.UUID | N
     )
     which = LayerDissection.current if job_id is None else LayerDissection.job_id == job_id
     return session.scalar(statement.where(which))
+
+
+def find_layer_ablation(session: Session, layer_id: int, job_id: uuid.UUID | None) -> uuid.UUID | None:
+    """The job, or else the layer's newest ablation, if it ablated the layer."""
+    which = LayerAblation.current if job_id is None else LayerAblation.job_id == job_id
+    return session.scalar(sa.select(LayerAblation.job_id).where(LayerAblation.layer_id == layer_id, which))

@@ -7,12 +7,14 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.jobs.requests.ablation import AblationRequestSchema
+from service.jobs.requests.attack import AttackRequestSchema
 from service.jobs.requests.dissection import DissectionRequestSchema
 from service.jobs.requests.imports import ImportRequestSchema
 from service.jobs.requests.submission import SubmissionSchema
 
 REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {
     "ablation": AblationRequestSchema,
+    "attack": AttackRequestSchema,
     "dissection": DissectionRequestSchema,
     "import": ImportRequestSchema,
 }
