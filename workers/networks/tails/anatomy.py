@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import torch
 
 from workers.networks.tails.graph import FEW, Graph, Node
-from workers.networks.tails.owners import Owners, argument, find_owners, name_of
+from workers.networks.tails.owners import Owners, find_owners
 from workers.networks.tails.schedule import Schedule
-from workers.networks.tails.trace import CannotCut, Of
+from workers.networks.tails.trace import CannotCut, Of, name_of
 
 SUMS = {"linear": -1, "conv2d": 0}
 """Operators that are linear in their first argument, and the dimension of an image over which they sum."""
@@ -55,12 +55,12 @@ class Anatomy:
         return held + 2 * self.apart.row_bytes()
 
     def _is_sum(self, node: Node) -> bool:
-        axis, first = SUMS.get(name_of(node)), node.args[0]
+        axis, first = SUMS.get(name_of(node.operator)), node.args[0]
         if (
             axis is None
             or node.inputs != [first]
             or first not in self.owners
-            or argument(node, "groups") not in (None, 1)
+            or node.argument("groups") not in (None, 1)
         ):
             return False
         dimensions = len(self.graph.shape(first).sizes) - 1
@@ -73,7 +73,7 @@ class Anatomy:
 
 def _find_front(graph: Graph, tail: Sequence[Node]) -> list[Of]:
     behind = {node.index for node in tail}
-    uses = {use: None for node in tail for use in node.inputs if use.call not in behind and graph.is_live(use)}
+    uses = {use: None for node in tail for use in node.inputs if use.call not in behind and use in graph.live}
     front = [use for use in uses if use != graph.layer]
     for of in [graph.layer, *front]:
         if of not in graph.split or graph.shape(of).dtype != torch.float32:

@@ -24,13 +24,23 @@ def noise(network: Network, count: int) -> Tensor:
 
 
 def check_alike(cut: CutTail, whole: WholeTail) -> None:
-    """Hold a cut tail against the whole network for some conditions; raise CannotCut where they differ."""
+    """Hold a cut tail against the whole network for some conditions.
+
+    Raises
+    ------
+    CannotCut
+        If the two differ.
+    Invalid
+        If what the units show does not reach the classes.
+    """
     pixels = noise(cut.network, IMAGES)
     kept, expected = cut.keep(pixels), whole.keep(pixels)
     maps, untouched = whole.maps(expected), expected[LOGITS].to(cut.network.device)
     if not torch.allclose(cut.maps(kept), maps, rtol=0, atol=CLOSE * float(maps.abs().max())):
         raise CannotCut("cut up, it does not compute the layer's output")
     conditions, fill = _conditions(cut.units), _fill(maps)
+    if not any(len(images) for _, images, _ in cut.block(kept, fill).run([range(cut.units)])):
+        raise unreached(cut.layer)
     pairs = zip(_logits(cut, kept, fill, conditions), _logits(whole, expected, fill, conditions), strict=True)
     for found, right in [(kept[LOGITS].to(untouched.device), untouched), *pairs]:
         scale, change = float(right.abs().max()), float((right - untouched).abs().max())

@@ -21,13 +21,14 @@ class Columns:
         ordered = torch.argsort(table, stable=True)
         sizes = torch.bincount(table, minlength=units + 1).tolist()
         self._places = torch.split(ordered.to(device), sizes)[1:]
+        self._none = ordered[:0].to(device)
         self._ranges = [_as_range(places) for places in torch.split(ordered, sizes)[1:]]
 
     def of(self, units: Sequence[int]) -> Places:
         """Find the places of some units."""
         if len(units) == 1 and (found := self._ranges[units[0]]):
             return found
-        return torch.cat([self._places[unit] for unit in units])
+        return torch.cat([self._none, *(self._places[unit] for unit in units)])
 
 
 def _as_range(places: Tensor) -> tuple[int, int] | None:

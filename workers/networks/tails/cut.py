@@ -39,13 +39,13 @@ class CutTail:
     cut, reason = True, None
 
     def __init__(self, network: Network, layer: str, graph: Graph, units: int, memory_bytes: int) -> None:
-        self.network, self.units = network, units
+        self.network, self.layer, self.units = network, layer, units
         self.anatomy = Anatomy(graph, self._own(graph), units)
         _check_reached(self.anatomy, layer)
         blank = torch.zeros(1, 3, *network.input.size, device=network.device)
         with torch.inference_mode():
             self._images = RowLimit(batch_size(network.module, blank, memory_bytes))
-        self._rows = RowLimit(_count_rows(self.anatomy, network.device, memory_bytes))
+        self.limit = RowLimit(_count_rows(self.anatomy, network.device, memory_bytes))
         self.image_bytes = self.anatomy.image_bytes()
 
     def keep(self, pixels: Tensor) -> Kept:
@@ -64,7 +64,7 @@ class CutTail:
             removed = full.clone()
             self._as_maps(removed)[:] = fill.to(device)[:, None, None]
             front = {of: kept[f"{FRONT}{index}"].to(device) for index, of in enumerate(self.anatomy.front)}
-            return CutBlock(self.anatomy, self._rows, Pair(full, removed), front, kept[LOGITS].to(device))
+            return CutBlock(self.anatomy, self.limit, Pair(full, removed), front, kept[LOGITS].to(device))
 
     def _as_maps(self, outputs: Tensor) -> Tensor:
         images = torch.empty(len(outputs), 3, *self.network.input.size, device="meta")

@@ -1,6 +1,6 @@
 """What a network computes for any number of images, found by comparing what it computed for two and for three."""
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from torch._ops import OpOverload
 
-from workers.networks.tails.trace import IMAGES, Call, CannotCut, Of, Shape, Trace, rebuild
+from workers.networks.tails.trace import IMAGES, Call, CannotCut, Of, Shape, Trace, find_argument, rebuild, uses_in
 
 FEW, MORE = 2, 3
 """Images of the two passes that are compared."""
@@ -34,12 +34,15 @@ class Node:
     options: Mapping[str, Any]
     shapes: tuple[Shape | None, ...]
     """Of its outputs for FEW images."""
-    live: bool
 
     @property
     def inputs(self) -> list[Of]:
         """Every output of a call that it takes."""
-        return [*_uses((*self.args, *self.options.values()))]
+        return uses_in((*self.args, *self.options.values()))
+
+    def argument(self, name: str) -> Any:
+        """Value of an argument or option of the operator by its name."""
+        return find_argument(self.operator, self.args, self.options, name)
 
     def fill(self, values: Mapping[Of, Any], rows: int) -> tuple[tuple[Any, ...], dict[str, Any]]:
         """Arguments and options for so many images."""
@@ -57,6 +60,8 @@ class Graph:
     logits: Of
     split: frozenset[Of]
     """Outputs that hold one entry an image, along their first dimension."""
+    live: frozenset[Of]
+    """Outputs that depend on the images; others depend on nothing but how many these are."""
 
     def shape(self, of: Of) -> Shape:
         """Shape of an output for FEW images."""
@@ -64,19 +69,15 @@ class Graph:
         assert shape is not None
         return shape
 
-    def is_live(self, of: Of) -> bool:
-        """Whether an output depends on the images' values."""
-        return of == IMAGES or self.nodes[of.call].live
-
     def constants(self, nodes: Iterable[Node]) -> list[Node]:
         """Nodes that these need and that depend on nothing but how many images there are."""
         found: set[int] = set()
-        waiting = [use.call for node in nodes for use in node.inputs]
+        waiting = [use for node in nodes for use in node.inputs]
         while waiting:
-            index = waiting.pop()
-            if index in self.nodes and not self.nodes[index].live and index not in found:
-                found.add(index)
-                waiting += [use.call for use in self.nodes[index].inputs]
+            use = waiting.pop()
+            if use not in self.live and use.call not in found:
+                found.add(use.call)
+                waiting += self.nodes[use.call].inputs
         return [self.nodes[index] for index in sorted(found)]
 
     def after(self, of: Of) -> list[Node]:
@@ -102,7 +103,7 @@ def compare(few: Trace, more: Trace) -> Graph:
     for one, other in zip(few.calls, more.calls, strict=True):
         graph.add(one, other)
     images = Shape(tuple(few.images.shape), few.images.dtype, True)
-    return Graph(images, graph.needed(), few.layer, few.logits, frozenset(graph.split))
+    return Graph(images, graph.needed(), few.layer, few.logits, frozenset(graph.split), frozenset(graph.live))
 
 
 class _Comparison:
@@ -111,6 +112,7 @@ class _Comparison:
         self.nodes: list[Node] = []
         self.fixed: dict[Of, Tensor] = {}
         self.split = {IMAGES}
+        self.live = {IMAGES}
 
     def add(self, one: Call, other: Call) -> None:
         if one.function != other.function or one.options.keys() != other.options.keys():
@@ -118,7 +120,10 @@ class _Comparison:
         index = len(self.nodes)
         args = self._merge(one.args, other.args)
         options = {name: self._merge(value, other.options[name]) for name, value in one.options.items()}
-        self.nodes.append(Node(index, _pure(one.function), one.function, args, options, one.shapes, one.live))
+        node = Node(index, _pure(one.function), one.function, args, options, one.shapes)
+        if any(use in self.live for use in node.inputs):
+            self.live.update(Of(index, output) for output in range(len(node.shapes)))
+        self.nodes.append(node)
         for output, (shape, larger) in enumerate(zip(one.shapes, other.shapes, strict=True)):
             if shape and larger and (shape.sizes[:1], larger.sizes[:1]) == ((FEW,), (MORE,)):
                 self.split.add(Of(index, output))
@@ -168,14 +173,6 @@ def _pure(operator: OpOverload) -> Callable[..., Any]:
             return pure
         return lambda first, *args, **options: operator(first.clone(), *args, **options)
     raise CannotCut(f"it calls {operator}, which writes to several tensors")
-
-
-def _uses(argument: Any) -> Iterator[Of]:
-    if isinstance(argument, Of):
-        yield argument
-    elif isinstance(argument, tuple | list) and not isinstance(argument, Rows):
-        for item in argument:
-            yield from _uses(item)
 
 
 def _fill(argument: Any, values: Mapping[Of, Any], rows: int) -> Any:

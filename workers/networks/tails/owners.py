@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from workers.networks.tails.graph import FEW, Graph, Node
-from workers.networks.tails.trace import Of, rebuild
+from workers.networks.tails.trace import Of, name_of, rebuild
 
 NOBODY = 0
 """Owner of an entry that no unit has a part in; unit u is u + 1."""
@@ -35,11 +35,6 @@ BY_CHANNEL = frozenset(_BY_CHANNEL.split())
 REDUCTIONS = {"amax", "amin", "mean", "sum"}
 LARGEST = 2**24
 """Up to here float32 holds every whole number."""
-
-
-def name_of(node: Node) -> str:
-    """Name of an operator without its overload, the same for the one that works in place."""
-    return node.operator._schema.name.partition("::")[2].removesuffix("_")
 
 
 class Owners(NamedTuple):
@@ -69,7 +64,7 @@ def find_owners(graph: Graph, start: Owners, tail: Sequence[Node]) -> dict[Of, O
 
 def _follow(graph: Graph, node: Node, found: Mapping[Of, Owners]) -> list[Owners] | None:
     """Owners of a node's outputs, None where it mixes units."""
-    name = name_of(node)
+    name = name_of(node.operator)
     if name in MOVES:
         return _move(graph, node, found)
     if torch.Tag.pointwise in node.operator.tags or name in POINTWISE:
@@ -103,7 +98,7 @@ def _combine(graph: Graph, node: Node, found: Mapping[Of, Owners]) -> list[Owner
 
 
 def _convolve_depthwise(owners: Owners, node: Node) -> list[Owners] | None:
-    weight, groups = node.args[1], argument(node, "groups")
+    weight, groups = node.args[1], node.argument("groups")
     channels = owners.table.shape[0]
     if groups != channels or channels == 1:
         return None
@@ -111,30 +106,21 @@ def _convolve_depthwise(owners: Owners, node: Node) -> list[Owners] | None:
 
 
 def _reduce(graph: Graph, node: Node, owners: Owners) -> list[Owners] | None:
-    dims, sizes = argument(node, "dim"), graph.shape(node.args[0]).sizes
+    dims, sizes = node.argument("dim"), graph.shape(node.args[0]).sizes
     summed = sorted({dim % len(sizes) for dim in ([dims] if isinstance(dims, int) else dims or [0])})
     if 0 in summed or any(owners.table.shape[dim - 1] > 1 for dim in summed):
         return None
     table = owners.table
-    if not argument(node, "keepdim"):
+    if not node.argument("keepdim"):
         table = table.squeeze([dim - 1 for dim in summed])
     return [Owners(table)]
-
-
-def argument(node: Node, name: str) -> Any:
-    """Value of an operator's argument by its name."""
-    for index, argument in enumerate(node.operator._schema.arguments):
-        if argument.name == name:
-            given = node.args[index] if index < len(node.args) else None
-            return node.options.get(name, argument.default_value if given is None else given)
-    return None
 
 
 def _move(graph: Graph, node: Node, found: Mapping[Of, Owners]) -> list[Owners] | None:
     """Owners after a rearrangement: it is done to them, with the image's number beside each."""
     base = 1 + max(int(owners.table.max()) for owners in found.values())
     exact = all(shape and shape.dtype in (torch.float32, torch.float64) for shape in node.shapes)
-    if argument(node, "value") or not exact or FEW * base > LARGEST:
+    if node.argument("value") or not exact or FEW * base > LARGEST:
         return None  # it pads with something else than zeros, or cannot hold the numbers
     values = {use: _numbered(graph, use, found.get(use), base) for use in node.inputs}
     args, options = node.fill(values, FEW)

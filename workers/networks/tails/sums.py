@@ -11,7 +11,6 @@ from torch.nn.functional import conv2d
 from workers.networks.tails.apart import Value
 from workers.networks.tails.columns import take
 from workers.networks.tails.graph import Node
-from workers.networks.tails.owners import argument
 from workers.networks.tails.rows import Segment, pair_up
 
 
@@ -50,16 +49,16 @@ class Sum:
 
     def _add(self, part: Tensor, units: Sequence[int], images: Tensor, sign: int) -> None:
         """Add what the removal of some units changes, or take it away again."""
-        if not len(units) or not len(images):
-            return
         columns, pair = self._value.columns, self._value.pair
         assert columns is not None
         places = columns.of(units)
+        if isinstance(places, Tensor) and not len(places):
+            return
         change = take(pair.removed, columns.dim, places) - take(pair.full, columns.dim, places)
         change = change.index_select(0, images)
         weight = take(self._weight, 1, places)
         if self._weight.ndim == 2:
             part.view(-1, part.shape[-1]).addmm_(change.flatten(0, -2), weight.t(), alpha=sign)
         else:
-            options: dict[str, Any] = {name: argument(self._node, name) for name in ("stride", "padding", "dilation")}
+            options: dict[str, Any] = {name: self._node.argument(name) for name in ("stride", "padding", "dilation")}
             part.add_(conv2d(change, weight, **options), alpha=sign)

@@ -15,6 +15,13 @@ READING = {aten.is_nonzero.default, aten.allclose.default, aten.resolve_neg.defa
 """Operators, beside those that say it themselves, that hand a tensor's values to Python (`tolist` by the last)."""
 
 
+_BY_SHAPE = """
+    empty_like full_like new_empty new_full new_ones new_zeros ones_like sym_numel sym_size sym_stride zeros_like
+"""
+BY_SHAPE = frozenset(_BY_SHAPE.split())
+"""Operators that look at nothing but the shape of what they are given."""
+
+
 class CannotCut(Exception):
     """A network cannot be cut behind a layer; the text says why."""
 
@@ -52,10 +59,8 @@ class Call:
     options: Mapping[str, Any]
     shapes: tuple[Shape | None, ...]
     """Of its outputs; None for one that is no tensor."""
-    live: bool
-    """Whether it depends on the images' values."""
-    constants: tuple[Any, ...] = ()
-    """The outputs themselves where they do not."""
+    constants: tuple[Any, ...]
+    """The outputs themselves, where they do not depend on the images' values."""
 
 
 @dataclass
@@ -73,6 +78,7 @@ class Trace:
 class _Known(NamedTuple):
     of: Of
     live: bool
+    """Whether it depends on the images' values."""
     writes: int
     """How often its memory had been written to when it was put out."""
 
@@ -107,7 +113,8 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         """Note a call."""
         options: dict[str, Any] = kwargs or {}
         given = [*tensors_in((*args, *options.values()))]
-        live = any(self._is_live(tensor) for tensor in given)
+        known = [self._is_live(tensor) for tensor in given]
+        live = any(known) and name_of(function) not in BY_SHAPE
         if live:
             _check_reading(function, args)
         noted = self._note(args), {name: self._note(value) for name, value in options.items()}
@@ -116,7 +123,7 @@ class Recorder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         outputs = tuple(result) if isinstance(result, tuple | list) else (result,)
         self._note_writes(function, args, live)
         shapes = tuple(_shape(output, memory) for output in outputs)
-        self.trace.calls.append(Call(function, *noted, shapes, live, () if live else outputs))
+        self.trace.calls.append(Call(function, *noted, shapes, () if live else outputs))
         for index, output in enumerate(outputs):
             if isinstance(output, Tensor):
                 self._know(output, Of(len(self.trace.calls) - 1, index), live)
@@ -155,6 +162,22 @@ def tensors_in(argument: Any) -> Iterator[Tensor]:
             yield from tensors_in(item)
 
 
+def uses_in(argument: Any) -> list[Of]:
+    """List the outputs of calls in an argument."""
+    if isinstance(argument, Of):
+        return [argument]
+    return [use for item in argument for use in uses_in(item)] if isinstance(argument, tuple | list) else []
+
+
+def find_argument(operator: OpOverload, args: Sequence[Any], options: Mapping[str, Any], name: str) -> Any:
+    """Value of an operator's argument by its name; None where it has none of this name."""
+    for index, argument in enumerate(operator._schema.arguments):
+        if argument.name == name:
+            given = args[index] if index < len(args) else None
+            return options.get(name, argument.default_value if given is None else given)
+    return None
+
+
 def rebuild(argument: Any, replace: Callable[[Any], Any]) -> Any:
     """Copy a list or tuple with every item replaced; anything else stays."""
     if isinstance(argument, list):
@@ -182,6 +205,12 @@ def trace(module: nn.Module, layer: nn.Module, calls: int, images: Tensor) -> Tr
         found.result = module(images)
     found.logits = recorder.find(found.result)
     return found
+
+
+def name_of(function: OpOverload) -> str:
+    """Name of an operator without its overload, the same for the one that works in place."""
+    name: str = function._schema.name.partition("::")[2]
+    return name.removesuffix("_")
 
 
 def _check_reading(function: OpOverload, args: tuple[Any, ...]) -> None:
