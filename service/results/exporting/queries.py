@@ -1,9 +1,10 @@
-"""What is read of a dissection to export it: in batches, each of a session of its own.
+"""What is read of a job, and of a dissection in particular, to export it: in batches, each of a session of its own.
 
 A client may take an hour to read an export. What a succeeded job found does not change meanwhile, so that no
 transaction needs to stay open between the batches.
 """
 
+import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -13,11 +14,13 @@ from sqlalchemy.orm import Session
 from service.catalog.queries import near
 from service.catalog.tables import Concept, Layer
 from service.database import Sessions, reading
-from service.errors import Invalid
+from service.errors import Conflict, Invalid
+from service.jobs.queries import find_job
 from service.jobs.tables import Job
 from service.results.queries import LabelResult, LabelRow, labels_of
 from service.results.tables import LayerDissection, Unit, UnitLabel
 
+EXPORTED_KINDS = ("dissection", "ablation")
 UNITS_IN_BATCH = 256
 
 Columns = Mapping[str, sa.ColumnElement[Any] | sa.orm.InstrumentedAttribute[Any]]
@@ -67,6 +70,17 @@ class ShownUnit(NamedTuple):
 
     unit: Unit
     labels: Sequence[LabelRow]
+
+
+def find_exported(session: Session, team_id: uuid.UUID, job_id: uuid.UUID) -> Job:
+    """The team's job; raise NotFound without one, Invalid for a kind that has none, Conflict unless it has succeeded."""
+    job = find_job(session, team_id, job_id)
+    if job.kind not in EXPORTED_KINDS:
+        kinds = " and ".join(f"{kind}s" for kind in EXPORTED_KINDS)
+        raise Invalid(f"the job {job_id} is of kind {job.kind}; only {kinds} can be exported")
+    if job.state != "succeeded":
+        raise Conflict(f"the job {job_id} is {job.state}; export it once it has succeeded")
+    return job
 
 
 def exported_layers(session: Session, job: Job, name: str | None) -> list[ExportedLayer]:

@@ -7,10 +7,12 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.results.exporting.formats import FORMATS
-from service.results.exporting.rows import ROWS
+from service.results.exporting.kinds import KINDS
 from service.results.schemas import NAME
 
-HTML = "html"
+HTML, SAFETENSORS = "html", "safetensors"
+MOST_PRUNED = 50
+"""The most important units of a class, whose ranks are kept."""
 
 
 class ExportQuerySchema(Schema):
@@ -18,21 +20,48 @@ class ExportQuerySchema(Schema):
 
     format = fields.String(
         required=True,
-        validate=validate.OneOf([*FORMATS, HTML]),
-        metadata={"description": "`html` is a report that needs no network; the others are rows."},
+        validate=validate.OneOf([*FORMATS, HTML, SAFETENSORS]),
+        metadata={
+            "description": "`html` is a report that needs no network; `safetensors`, of an ablation, the network's "
+            "weights without the units that matter most for a class; the others are rows."
+        },
     )
     rows = fields.String(
         load_default=None,
-        validate=validate.OneOf(ROWS),
+        validate=validate.OneOf(list(dict.fromkeys(name for kind in KINDS.values() for name in kind.rows))),
         metadata={
-            "description": "`labels`, the default: each unit with each concept that is kept of it. `units`: each unit "
-            "with its label. `matrix`: each unit with every concept and their IoU."
+            "description": "Of a dissection: `labels`, the default: each unit with each concept that is kept of it. "
+            "`units`: each unit with its label. `matrix`: each unit with every concept and their IoU. Of an ablation: "
+            "`effects`, the default: each class with each unit whose effect on it is kept. `units`: each unit. "
+            "`classes`: each class. `curves`: each class, order and size of the sets removed. `matrix`: each unit "
+            "with every class."
         },
     )
     layer = fields.String(load_default=None, validate=NAME, metadata={"description": "Only this layer."})
+    class_name = fields.String(
+        data_key="class",
+        load_default=None,
+        validate=NAME,
+        metadata={"description": "With `safetensors`: the class whose units are taken out."},
+    )
+    n = fields.Integer(
+        load_default=None,
+        validate=validate.Range(1, MOST_PRUNED),
+        metadata={"description": "With `safetensors`: how many of its most important units."},
+    )
 
     @ma.validates_schema
     def check_rows(self, values: dict[str, Any], **_: Any) -> None:
         """Refuse rows of what has none."""
-        if values.get("format") == HTML and values.get("rows") is not None:
-            raise ma.ValidationError("a report has no rows to choose from; leave it out", "rows")
+        if values.get("format") in (HTML, SAFETENSORS) and values.get("rows") is not None:
+            what = "a report has" if values["format"] == HTML else "weights have"
+            raise ma.ValidationError(f"{what} no rows to choose from; leave it out", "rows")
+
+    @ma.validates_schema
+    def check_units(self, values: dict[str, Any], **_: Any) -> None:
+        """Demand for weights which units are taken out, and for nothing else."""
+        wanted = values.get("format") == SAFETENSORS
+        problem = "say it, as in class=beach&n=4" if wanted else f"only format={SAFETENSORS} takes it; leave it out"
+        faults = [name for name in ("class_name", "n") if (values.get(name) is not None) != wanted]
+        if faults:
+            raise ma.ValidationError({{"class_name": "class"}.get(name, name): [problem] for name in faults})

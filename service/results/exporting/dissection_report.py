@@ -1,26 +1,17 @@
 """A dissection as one page that needs no network: charts, controls, and every unit with its picture."""
 
-import base64
-import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from importlib.resources import files
 from typing import Any
 
-from flask import current_app
-from markupsafe import Markup
-
-from service.artifacts.store import ArtifactStore
 from service.results.exporting.chart import Chart, draw
-from service.results.exporting.queries import ShownUnit, best_first
-from service.results.exporting.rows import Source
+from service.results.exporting.dissections import Dissection
+from service.results.exporting.page import inline, write_page
+from service.results.exporting.queries import ExportedLayer, ShownUnit, best_first
 from service.results.queries import LabelRow
 
-MEDIA_TYPE = "text/html"
 OTHER_LABELS = 4
-PIECES = 32
-"""Parts of the template that are sent together."""
-SCRIPT = (files("service") / "templates" / "report.js").read_text()
+PICTURE_TYPE = "image/jpeg"
 SCORES = {
     "average_precision": "average precision",
     "auroc": "AUROC",
@@ -72,30 +63,24 @@ class Section:
         return list(dict.fromkeys(name for figures in self.figures.values() for name in figures))
 
 
-def write(source: Source, dataset: str | None) -> Iterator[bytes]:
+def write(found: Dissection) -> Iterator[bytes]:
     """The page, piece by piece."""
-    template = current_app.jinja_env.get_template("report.html")
-    digest = base64.b64encode(hashlib.sha256(SCRIPT.encode()).digest()).decode()
-    summary = source.job.summary or {}
-    of = {layer["layer"]: layer for layer in summary["layers"]}
-    stream = template.stream(
-        job=source.job,
-        model=source.model,
-        dataset=dataset,
-        summary=summary,
-        sections=(_section(source, place, of[layer.name]) for place, layer in enumerate(source.layers)),
-        script=Markup(SCRIPT),  # noqa: S704 (a file of ours)
-        script_digest=digest,
+    of = {layer["layer"]: layer for layer in found.of.summary["layers"]}
+    return write_page(
+        "dissection.html",
+        job=found.of.job,
+        model=found.of.model,
+        dataset=found.of.dataset,
+        summary=found.of.summary,
+        sections=(_section(found, layer, of[layer.name]) for layer in found.layers),
     )
-    stream.enable_buffering(PIECES)
-    return (piece.encode() for piece in stream)
 
 
-def _section(source: Source, place: int, summary: Mapping[str, Any]) -> Section:
-    layer = source.layers[place]
+def _section(found: Dissection, layer: ExportedLayer, summary: Mapping[str, Any]) -> Section:
     figures = {"this layer": _figures(summary)}
     figures |= {name: _figures(control) for name, control in (summary.get("controls") or {}).items()}
-    cards = (Card(found, _picture(source.store, found.unit.picture)) for found in best_first(source.sessions, layer))
+    shown = best_first(found.of.sessions, layer)
+    cards = (Card(unit, inline(found.of.store, unit.unit.picture, PICTURE_TYPE)) for unit in shown)
     return Section(layer.name, summary["distinct"], draw(summary["chart"]), figures, cards)
 
 
@@ -108,10 +93,3 @@ def _figures(given: Mapping[str, Any]) -> dict[str, Any]:
 
 def _title(name: str) -> str:
     return name.replace("_", " ").replace("iou", "IoU")
-
-
-def _picture(store: ArtifactStore, digest: str | None) -> str | None:
-    if digest is None or not store.exists(digest):
-        return None
-    data = base64.b64encode(store.path(digest).read_bytes()).decode()
-    return f"data:image/jpeg;base64,{data}"
