@@ -31,7 +31,6 @@ Check = Callable[[Session, uuid.UUID, Mapping[str, Any], int], Checked]
 CHECKS: Mapping[str, Check] = {
     "ablation": check_ablation,
     "attack": check_attack,
-    "attack": check_attack,
     "dissection": check_dissection,
     "import": check_import,
 }

@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -13,28 +12,15 @@ from service.catalog.tables import Dataset, Model
 from service.database import reading
 from service.errors import Invalid
 from workers.jobs.kind import ShardContext
+from workers.jobs.labelled import ImageSet, read_labelled
 from workers.jobs.selection import select_images
 from workers.jobs.subjects import open_images
-from workers.probes.probe import Probe, ProbeImage
+from workers.probes.probe import Probe
 
 RANKING, EVALUATION = "ranking", "evaluation"
 SETS = (RANKING, EVALUATION)
 SHOWN = 3
 """Images that a problem names."""
-
-
-@dataclass(frozen=True)
-class ImageSet:
-    """Images of a dataset in their order, with the position of each one's class among the network's outputs (n,)."""
-
-    probe: Probe
-    indices: list[int]
-    classes: NDArray[np.int64]
-
-    @property
-    def images(self) -> list[ProbeImage]:
-        """What is known of them without opening them."""
-        return [self.probe.images[index] for index in self.indices]
 
 
 def open_sets(context: ShardContext) -> dict[str, ImageSet]:
@@ -55,25 +41,7 @@ def open_sets(context: ShardContext) -> dict[str, ImageSet]:
 
 
 def _read(probe: Probe, outputs: Sequence[str], most: int | None, pointer: str) -> ImageSet:
-    indices = select_images(len(probe.images), most)
-    positions = _positions(probe.classes, outputs, pointer)
-    classes = []
-    for index in indices:
-        image = probe.images[index]
-        if image.class_index is None:
-            raise Invalid(f"image {image.name!r} has no class; an ablation asks what its images are taken for", pointer)
-        classes.append(positions[image.class_index])
-    return ImageSet(probe, indices, np.array(classes, np.int64))
-
-
-def _positions(classes: Sequence[str], outputs: Sequence[str], pointer: str) -> list[int]:
-    """The output that stands for each of a dataset's classes."""
-    named = Counter(outputs)
-    for name in classes:
-        if named[name] != 1:
-            problem = "no output" if not named[name] else f"{named[name]} outputs"
-            raise Invalid(f"{problem} of the network stand for class {name!r}; one must", pointer)
-    return [outputs.index(name) for name in classes]
+    return read_labelled(probe, select_images(len(probe.images), most), outputs, pointer)
 
 
 def _halve(whole: ImageSet) -> dict[str, ImageSet]:
