@@ -13,10 +13,11 @@ from torch import Tensor
 from service.jobs.ablation import DRAWS
 from workers.analysis.ablation.accuracies import log_probabilities
 from workers.jobs.ablation.images import RANKING, SETS, check_apart, open_sets, units_of, wanted_classes
-from workers.jobs.ablation.scratch import Part, Stored
+from workers.jobs.ablation.scratch import Part
 from workers.jobs.ablation.statistics import Sums, load_statistics
 from workers.jobs.kind import ShardContext
 from workers.jobs.labelled import ImageSet
+from workers.jobs.stored import Stored
 from workers.jobs.subjects import open_network
 from workers.networks.network import Network
 from workers.networks.tails.opening import open_tail

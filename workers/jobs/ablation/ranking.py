@@ -18,10 +18,11 @@ from workers.analysis.ablation.importance import Moments, order_units
 from workers.analysis.ablation.margins import auroc, balanced_accuracy_at, best_threshold, margin
 from workers.jobs.ablation.images import EVALUATION, RANKING, SETS, open_sets, units_of, wanted_classes
 from workers.jobs.ablation.passing import Swept
-from workers.jobs.ablation.scratch import Part, Stored
+from workers.jobs.ablation.scratch import Part
 from workers.jobs.ablation.statistics import load_statistics
 from workers.jobs.kind import ShardContext
 from workers.jobs.labelled import ImageSet
+from workers.jobs.stored import Stored
 from workers.networks.tails.tail import LOGITS
 
 Figures = NDArray[np.float64]

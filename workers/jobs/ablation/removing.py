@@ -16,8 +16,9 @@ from workers.jobs.ablation.images import EVALUATION, SETS, units_of, wanted_clas
 from workers.jobs.ablation.passing import Passing
 from workers.jobs.ablation.plan import ALL_BUT, LEAST, MOST, ORDERS, RANDOM, Removal, removals
 from workers.jobs.ablation.ranking import Order, read_logits, threshold_free
-from workers.jobs.ablation.scratch import Part, Stored
+from workers.jobs.ablation.scratch import Part
 from workers.jobs.kind import ShardContext
+from workers.jobs.stored import Stored
 
 
 @dataclass(frozen=True)

@@ -1,16 +1,13 @@
 """What an ablation keeps between its stages: plain .npy files, mapped back so that only what is used is read."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, fields
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-
-Arrays = Mapping[str, NDArray[Any]]
 
 
 class Part:
@@ -52,18 +49,3 @@ class Part:
     def image_bytes(self) -> int:
         """Bytes that are kept of an image."""
         return sum(path.stat().st_size for path in self.directory.glob("*.npy")) // max(1, len(self.read("logits")))
-
-
-@dataclass(frozen=True)
-class Stored:
-    """A bundle of arrays that is a file between two stages."""
-
-    def save(self, path: Path) -> None:
-        """Write the arrays; a file that is there already is of an earlier attempt and is replaced."""
-        np.savez(path, **{field.name: getattr(self, field.name) for field in fields(self)}, allow_pickle=False)
-
-    @classmethod
-    def load(cls, path: Path) -> Self:
-        """Read what `save` wrote."""
-        with np.load(path, allow_pickle=False) as file:
-            return cls(**{field.name: file[field.name] for field in fields(cls)})

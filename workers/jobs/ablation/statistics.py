@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.analysis.ablation.importance import Moments
-from workers.jobs.ablation.scratch import Stored
 from workers.jobs.kind import ShardContext
+from workers.jobs.stored import Stored
 
 
 @dataclass(frozen=True)
