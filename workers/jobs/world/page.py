@@ -1,0 +1,110 @@
+"""The figures of the built-in world as tables."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from workers.analysis.ablation.importance import Correlation
+from workers.jobs.world.dissecting import Dissection
+from workers.jobs.world.removing import KEPT, SIZES, Outcome, Range, Removals
+
+Figures = Callable[[Mapping[str, float], Outcome, Outcome], Sequence[str]]
+CATEGORIES = ("object", "part", "material", "color")
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """The figures of one seed."""
+
+    seed: int
+    accuracy: float
+    trained: Dissection
+    untrained: Dissection
+    rotated: list[Dissection]
+    removals: Removals
+    correlation: Correlation
+    """Of the units' importance with their best IoU."""
+    by_importance: list[dict[str, Any]]
+
+
+def lines(measured: Sequence[Measurement]) -> Iterator[str]:
+    """What units detect; what removing them does, under the argmax and at another threshold; which ones matter."""
+    yield from _table(
+        ("seed", "validation accuracy", "network", "objects", "parts", "materials", "colours", "mean best IoU"),
+        (row for m in measured for row in _dissected(m)),
+    )
+    yield from _table(
+        ("removed", "seed", "accuracy", "change (95 %)", "random (90 %)", "other classes", "all-class", "random"),
+        _removed(measured, _under_argmax),
+    )
+    yield from _table(
+        ("removed", "seed", "accuracy", "change (95 %)", "random (90 %)", "AUROC", "change", "random"),
+        _removed(measured, _at_another_threshold),
+    )
+    yield from _table(
+        ("seed", "Pearson's r", "p", "Spearman's rho", "p", "mean IoU by importance (units)"), map(_important, measured)
+    )
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield from ("", f"| {' | '.join(head)} |", "|---" * len(head) + "|")
+    yield from (f"| {' | '.join(row)} |" for row in rows)
+    yield ""
+
+
+def _dissected(m: Measurement) -> Iterator[Sequence[str]]:
+    yield str(m.seed), f"{m.accuracy:.3f}", "trained", *_found(m.trained)
+    yield "", "", "untrained", *_found(m.untrained)
+    for draw, rotated in enumerate(m.rotated):
+        yield "", "", f"rotation {draw}", *_found(rotated)
+
+
+def _found(found: Dissection) -> Sequence[str]:
+    return *(str(found.distinct.get(category, 0)) for category in CATEGORIES), f"{found.ious.mean():.4f}"
+
+
+def _removed(measured: Sequence[Measurement], figures: Figures) -> Iterator[Sequence[str]]:
+    """For each kind of removal a row for each seed."""
+    cases = {f"{size} units": place for place, size in enumerate(SIZES)}
+    for name, place in (*cases.items(), (f"all but {KEPT}", len(SIZES))):
+        for m in measured:
+            of = m.removals
+            pair = [*of.most, of.kept][place], [*of.random, of.kept_random][place]
+            yield name, str(m.seed), *figures(of.untouched, *pair)
+
+
+def _under_argmax(untouched: Mapping[str, float], chosen: Outcome, random: Outcome) -> Sequence[str]:
+    return (
+        _from_to(untouched["balanced_accuracy"], chosen.change.value),
+        _range(chosen.change),
+        _range(random.change),
+        f"{chosen.others:+.3f}",
+        _from_to(untouched["all_class"], chosen.all_class - untouched["all_class"]),
+        f"{random.all_class:.3f}",
+    )
+
+
+def _at_another_threshold(untouched: Mapping[str, float], chosen: Outcome, random: Outcome) -> Sequence[str]:
+    return (
+        _from_to(untouched["rechosen"], chosen.rechosen.value),
+        _range(chosen.rechosen),
+        _range(random.rechosen),
+        _from_to(untouched["auroc"], chosen.auroc),
+        f"{chosen.auroc:+.3f}",
+        f"{random.auroc:+.3f}",
+    )
+
+
+def _from_to(before: float, change: float) -> str:
+    return f"{before:.3f} to {before + change:.3f}"
+
+
+def _range(found: Range) -> str:
+    return f"{found.value:+.3f} ({found.low:+.3f} to {found.high:+.3f})"
+
+
+def _important(m: Measurement) -> Sequence[str]:
+    of = m.correlation
+    figures = (of.pearson, of.pearson_p, of.spearman, of.spearman_p)
+    means = (f"{row['importance']}: {row['mean_iou']:.3f} ({row['units']})" for row in m.by_importance)
+    return str(m.seed), *("none" if figure is None else f"{figure:.4f}" for figure in figures), ", ".join(means)
