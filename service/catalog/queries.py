@@ -98,8 +98,8 @@ def list_datasets(session: Session, team_id: uuid.UUID, page: PageRequest) -> Pa
 
 
 def list_classes(session: Session, team_id: uuid.UUID, page: PageRequest) -> Page:
-    """The classes (model, index, name) that fit the page's filters; raise Invalid for an unknown model."""
-    columns = (Model.name.label("model"), Class.index.label("index"), Class.name.label("name"))
+    """The classes (id, model, index, name) that fit the page's filters; raise Invalid for an unknown model."""
+    columns = (Class.id, Model.name.label("model"), Class.index.label("index"), Class.name.label("name"))
     statement = sa.select(*columns).join(Model, Model.id == Class.model_id).where(Model.team_id == team_id)
     if (model := page.filters["model"]) is not None:
         if find_model(session, team_id, model) is None:

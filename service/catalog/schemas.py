@@ -247,3 +247,12 @@ class ClassSchema(Schema):
     model = fields.String(required=True)
     index = fields.Integer(required=True)
     name = fields.String(required=True)
+    important_units = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={
+            "description": "units whose removal lowers its balanced accuracy beyond chance, by the newest ablation of "
+            "each layer; null if it was never ablated"
+        },
+    )
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)

@@ -19,6 +19,8 @@ from service.catalog.schemas import (
 from service.context import db, services, team_id
 from service.jobs.schemas import JobSchema
 from service.pagination import Page, PageRequest
+from service.results.effects.explaining_queries import count_important
+from service.results.effects.replies import describe_class
 
 KNOWN = "Registered before, in the same way"
 UNFINISHED = "Not done yet: the job that does it"
@@ -109,5 +111,7 @@ def _describe(name: str) -> dict[str, Any]:
 @blueprint.requires("read")
 @blueprint.paginated(ClassSchema, ClassesQuerySchema)
 def list_classes(page: PageRequest) -> Page:
-    """List the classes of the team's models."""
-    return queries.list_classes(db(), team_id(), page)
+    """List the classes of the team's models, with the numbers of units that matter to them."""
+    found = queries.list_classes(db(), team_id(), page)
+    counts = count_important(db(), [row.id for row in found.data])
+    return Page([describe_class(row, counts.get(row.id)) for row in found.data], found.next_cursor)

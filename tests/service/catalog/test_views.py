@@ -136,7 +136,8 @@ def test_a_registered_model_is_there_with_its_layers(client: FlaskClient, workin
     assert client.get("/v1/models").json["data"] == [client.get("/v1/models/vgg").json]
     layer = {"name": "features.0", "position": 0, "units": 8, "height": 32, "width": 32}
     assert client.get("/v1/models/vgg/layers").json == {"data": [layer]}
-    assert client.get("/v1/classes?model=vgg&q=for").json["data"] == [{"model": "vgg", "index": 1, "name": "forest"}]
+    (forest,) = client.get("/v1/classes?model=vgg&q=for").json["data"]
+    assert (forest["model"], forest["index"], forest["name"], forest["important_units"]) == ("vgg", 1, "forest", None)
 
 
 def test_a_segmenter_is_shown_with_what_its_outputs_stand_for(client: FlaskClient, working: Working) -> None:

@@ -170,3 +170,24 @@ def _rows(removal: Removal, units: Sequence[Known], wanted: dict[str, Any]) -> l
     return [
         (removal, unit, concept or label, iou, numbers.get(concept, 0) if pairs else 0) for _, concept, iou in fitting
     ]
+
+
+def curves(sizes: Sequence[int]) -> dict[str, Any]:
+    """Curves of a class as the job writes them, each figure another one."""
+    figures = ("balanced_accuracy", "all_class_accuracy", "auroc", "rechosen_balanced_accuracy")
+
+    def point(order: int, size: int) -> dict[str, Any]:
+        change = -0.001 * size - 0.1 * order
+        interval = {"change": change, "change_low": change - 0.05, "change_high": change + 0.0005}
+        return {"size": size, **interval, **{name: 0.9 + change + 0.01 * i for i, name in enumerate(figures)}}
+
+    def banded(size: int) -> dict[str, Any]:
+        return {
+            name: {"mean": 0.8 - 0.001 * size, "low": 0.7, "high": 0.85 + 0.01 * i} for i, name in enumerate(figures)
+        }
+
+    return {
+        "untouched": {name: 0.9 + 0.01 * i for i, name in enumerate(figures)},
+        **{name: [point(i, size) for size in sizes] for i, name in enumerate(("most", "least", "all_but"))},
+        "random": [{"size": size, **banded(size)} for size in sizes],
+    }
