@@ -49,7 +49,8 @@ class AllOr(fields.Field[Any]):
 
     def __init__(self, item: fields.Field[Any], *, metadata: dict[str, Any], **options: Any) -> None:
         self._list = fields.List(item, validate=[validate.Length(1, MAX_ITEMS), Distinct()])
-        super().__init__(metadata=metadata | {"anyOf": [{"const": ALL}, _list_of(item)]}, **options)
+        nothing = [{"type": "null"}] if options.get("allow_none") else []
+        super().__init__(metadata=metadata | {"anyOf": [{"const": ALL}, _list_of(item), *nothing]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if value == ALL:
