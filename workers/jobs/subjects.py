@@ -57,6 +57,11 @@ def open_network(context: ShardContext) -> Network:
     """Load the job's model; raise Conflict where it is not any more what was registered."""
     with reading(context.sessions) as session:
         model = session.get_one(Model, context.job.model_id)
+    return open_model(context, model)
+
+
+def open_model(context: ShardContext, model: Model) -> Network:
+    """Load a classifier; raise Conflict where it is not any more what was registered."""
     network = _network(
         model.source, _text(model.weights), _text(model.input), context.store.root, context.settings.device
     )

@@ -62,7 +62,7 @@ class AttackResult:
 class LabelledUnit(NamedTuple):
     """A unit's threshold and its label; without one, category and concept are None."""
 
-    threshold: float
+    threshold: float | None
     category: str | None
     concept: str | None
     iou: float
