@@ -112,6 +112,7 @@ def test_every_call_of_the_house_is_there(client: FlaskClient) -> None:
         ("get", "/v1/units"),
         ("get", "/v1/concepts"),
         ("get", "/v1/classes"),
+        ("get", "/v1/classes/{name}/explanation"),
     } <= calls
 
 
