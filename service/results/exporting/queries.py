@@ -73,7 +73,7 @@ class ShownUnit(NamedTuple):
 
 
 def find_exported(session: Session, team_id: uuid.UUID, job_id: uuid.UUID) -> Job:
-    """The team's job; raise NotFound without one, Invalid for a kind that has none, Conflict unless it has succeeded."""
+    """The team's job; raise NotFound without one, Invalid for another kind, Conflict unless it has succeeded."""
     job = find_job(session, team_id, job_id)
     if job.kind not in EXPORTED_KINDS:
         kinds = " and ".join(f"{kind}s" for kind in EXPORTED_KINDS)

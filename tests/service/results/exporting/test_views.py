@@ -1,18 +1,14 @@
 """Exports over HTTP: the rows of every format against the database and the API, on both databases."""
 
 import base64
-import csv
 import hashlib
 import io
-import json
 import math
 import re
 import uuid
-from html.parser import HTMLParser
 from typing import Any
 
 import numpy as np
-import pyarrow.parquet as pq
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
@@ -28,6 +24,7 @@ from service.results.exporting.chart import HEIGHT, draw
 from service.results.queries import LabelResult, LayerResult, UnitResult, write_dissection
 from tests.service.conftest import MakeClient
 from tests.service.results import planted
+from tests.service.results.exporting.reading import Page, check_formats, get, read
 
 CONCEPTS = [("object", "<script>alert(1)</script>"), ("part", 'a "quoted", bark'), ("material", "grün\u2028glas")]
 IOUS = {"conv1": np.float32([[0.3, 0.02, 0.0], [0.0, 0.0, 0.0], [0.05, 0.0, 0.04]]), "conv2": np.float32([[0, 0.5, 0]])}
@@ -100,49 +97,9 @@ def summary_of(layer: str) -> dict[str, Any]:
     return {"layer": layer, **figures, "chart": chart, "controls": controls if layer == "conv1" else {}}
 
 
-def get(client: FlaskClient, job: uuid.UUID, **query: str) -> Any:
-    return client.get(f"/v1/jobs/{job}/export", query_string=query)
-
-
-def read(client: FlaskClient, job: uuid.UUID, format: str, **query: str) -> list[dict[str, Any]]:
-    """The rows of a format, read by a library of its own."""
-    reply = get(client, job, format=format, **query)
-    assert reply.status_code == 200, reply.text
-    return READERS[format](reply.data)
-
-
-def read_csv(data: bytes) -> list[dict[str, Any]]:
-    rows = list(csv.DictReader(io.StringIO(data.decode(), newline="")))
-    return [{name: None if cell == "" else cell for name, cell in row.items()} for row in rows]
-
-
-READERS = {
-    "json": json.loads,
-    "csv": read_csv,
-    "parquet": lambda data: pq.read_table(io.BytesIO(data)).to_pylist(),
-}
-LISTS = ("histogram", "top_images")
-
-
-def unread(row: dict[str, Any], like: dict[str, Any]) -> dict[str, Any]:
-    """A row of CSV or Parquet with the types that the row of JSON has."""
-    read = dict(row)
-    for name, value in like.items():
-        if name in LISTS:
-            read[name] = row[name] and json.loads(row[name])
-        elif isinstance(row[name], str) and value is not None:
-            read[name] = row[name] == "true" if isinstance(value, bool) else type(value)(row[name])
-    return read
-
-
 @pytest.mark.parametrize("rows", ["labels", "units", "matrix"])
 def test_all_formats_have_the_same_rows(client: FlaskClient, job: uuid.UUID, rows: str) -> None:
-    expected = read(client, job, "json", rows=rows)
-    assert expected
-    for format in ("csv", "parquet"):
-        found = read(client, job, format, rows=rows)
-        assert [list(row) for row in found] == [list(row) for row in expected]
-        assert [unread(row, like) for row, like in zip(found, expected, strict=True)] == expected
+    check_formats(client, job, rows)
 
 
 def test_rows_of_labels_are_those_of_the_api(client: FlaskClient, job: uuid.UUID) -> None:
@@ -222,26 +179,6 @@ def test_a_dissection_that_found_nothing_is_exported(client: FlaskClient, job: u
     assert get(client, id, format="html").text.rstrip().endswith("</html>")
 
 
-class Page(HTMLParser):
-    """What a browser would make of a page: its tags, and the texts of some."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[tuple[str, dict[str, str | None]]] = []
-        self.texts: dict[str, list[str]] = {}
-        self.feed(text)
-
-    def handle_starttag(self, tag: str, attrs: Any) -> None:
-        self.tags.append((tag, dict(attrs)))
-
-    def handle_data(self, data: str) -> None:
-        if self.tags and data.strip():
-            self.texts.setdefault(self.tags[-1][0], []).append(data.strip())
-
-    def all(self, tag: str) -> list[dict[str, str | None]]:
-        return [attributes for name, attributes in self.tags if name == tag]
-
-
 def test_a_report_shows_every_unit_best_first(client: FlaskClient, job: uuid.UUID) -> None:
     page = Page(get(client, job, format="html").text)
     texts = [card["data-text"] for card in page.all("article")]
@@ -294,6 +231,8 @@ BAD_QUERIES = {
     "format=csv&rows=images": "query:rows",
     "format=html&rows=labels": "query:rows",
     "format=csv&layer=conv3": "query:layer",
+    "format=csv&rows=effects": "query:rows",
+    "format=safetensors&class=beach&n=1": "query:format",
     "format=csv&limit=3": "query:limit",
 }
 
