@@ -3,11 +3,13 @@
 from unitatlas.client import Client
 from unitatlas.comparing import Diff, UnitChange, Verdict
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
+from unitatlas.explaining import Explanation
 from unitatlas.jobs import Job
 from unitatlas.types import (
     Class,
     Concept,
     Dataset,
+    Effect,
     Estimate,
     Label,
     Layer,
@@ -24,7 +26,9 @@ __all__ = [
     "Concept",
     "Dataset",
     "Diff",
+    "Effect",
     "Estimate",
+    "Explanation",
     "Job",
     "JobFailed",
     "Label",

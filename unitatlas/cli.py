@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands import catalog, comparing, exchanging, jobs, local, results
+from unitatlas.commands import catalog, comparing, exchanging, explaining, jobs, local, results
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
@@ -37,6 +37,8 @@ for command in (
     jobs.jobs,
     results.units,
     results.list_concepts,
+    results.list_classes,
+    explaining.explain,
     exchanging.import_results,
     local.start,
     local.keys,

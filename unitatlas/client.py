@@ -12,6 +12,7 @@ import httpx
 
 from unitatlas.comparing import Diff, UnitChange
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
+from unitatlas.explaining import Explanation
 from unitatlas.jobs import Job
 from unitatlas.transport import Transport
 from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
@@ -135,6 +136,14 @@ class Client:
         """Start a dissection: what does each unit of these layers detect?"""
         return self.submit("dissection", model, dataset, layers=layers, **params)
 
+    def ablate(self, model: str, dataset: str, layer: str, *, ranking_dataset: str | None = None, **params: Any) -> Job:
+        """Start an ablation: what does each class lose when units of this layer are silenced?
+
+        Units are ranked on the images of `ranking_dataset`, by default on half of the dataset's, and evaluated on
+        the others.
+        """
+        return self.submit("ablation", model, dataset, layer=layer, ranking_dataset=ranking_dataset, **params)
+
     def import_results(self, path: str | Path, model: str, format: str, *, layer: str | None = None) -> Job:
         """Start to import labels that another tool found: upload its CSV file, and write its rows beside ours.
 
@@ -171,11 +180,14 @@ class Client:
     # what was found
 
     def units(self, **filters: Any) -> Iterator[Unit]:
-        """Units, best match first; filters are those of `GET /v1/units` (concept, category, model, layer, ...)."""
+        """Units, best match first; filters are those of `GET /v1/units` (concept, category, model, layer, ...).
+
+        With `class_` those that damage this class most when they are removed come first, each with its `effect`.
+        """
         return map(Unit.from_json, self._transport.pages("/v1/units", **filters))
 
     def unit(self, model: str, layer: str, unit: int, *, job: str | None = None) -> UnitDetails:
-        """All that is known of one unit, from its newest dissection or from the one named."""
+        """All that is known of one unit, from its newest dissection and ablation or from the job named."""
         path = f"/v1/models/{quote(model, safe='')}/layers/{quote(layer, safe='')}/units/{unit}"
         return UnitDetails.from_json(self._transport.get(path, job=job))
 
@@ -184,8 +196,24 @@ class Client:
         return map(Concept.from_json, self._transport.pages("/v1/concepts", **filters))
 
     def classes(self, **filters: Any) -> Iterator[Class]:
-        """Classes of the team's models; filters are model and q."""
+        """Classes of the team's models with how many units matter to each; filters are model and q."""
         return map(Class.from_json, self._transport.pages("/v1/classes", **filters))
+
+    def explain(
+        self,
+        class_: str,
+        *,
+        model: str | None = None,
+        layer: str | None = None,
+        job: str | UUID | None = None,
+        units: int | None = None,
+    ) -> Explanation:
+        """What a class is told apart by: its most important units, what they detect, what removing them does.
+
+        A model must be named where several have the class, a layer where several were ablated.
+        """
+        path = f"/v1/classes/{quote(class_, safe='')}/explanation"
+        return Explanation.from_json(self._transport.get(path, model=model, layer=layer, job=job, units=units))
 
     # artifacts
 

@@ -98,15 +98,25 @@ class Job:
         return Verdict.from_json(self._transport.request("POST", f"/v1/jobs/{self.id}/assertions", json=body).json())
 
     def export(
-        self, path: str | Path, *, format: str | None = None, rows: str | None = None, layer: str | None = None
+        self,
+        path: str | Path,
+        *,
+        format: str | None = None,
+        rows: str | None = None,
+        layer: str | None = None,
+        class_: str | None = None,
+        n: int | None = None,
     ) -> Path:
-        """Write what a dissection found to a file and return its path.
+        """Write what a dissection or an ablation found to a file and return its path.
 
         `format` is parquet, csv, json or html, by default the file's ending; `rows` are labels (the default), units or
-        matrix, of all layers or of one. An html file is a report instead, which needs no network.
+        matrix of a dissection, of all layers or of one, and effects (the default), units, classes, curves or matrix
+        of an ablation. An html file is a report instead, which needs no network. A safetensors file is the network
+        without the `n` units that matter most for `class_`.
         """
         path = Path(path)
-        given = {"format": format or path.suffix.removeprefix(".").lower(), "rows": rows, "layer": layer}
+        format = format or path.suffix.removeprefix(".").lower()
+        given = {"format": format, "rows": rows, "layer": layer, "class": class_, "n": n}
         self._transport.save(f"/v1/jobs/{self.id}/export", path, **given)
         return path
 
@@ -115,5 +125,5 @@ class Job:
         return self._transport.pages(f"/v1/jobs/{self.id}/events", mark="after")
 
     def units(self, **filters: Any) -> Iterator[Unit]:
-        """The units that this job found, filtered as `Client.units` does."""
+        """The units that this job found, filtered as `Client.units` does; of an ablation with `class_`."""
         return map(Unit.from_json, self._transport.pages("/v1/units", job=self.id, **filters))

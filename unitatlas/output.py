@@ -10,6 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from unitatlas.comparing import Verdict
 from unitatlas.jobs import Job
+from unitatlas.types import Effect
 
 console = Console()
 
@@ -33,6 +34,25 @@ def cell(value: object) -> str:
     if value is None:
         return "-"
     return f"{value:.4g}" if isinstance(value, float) else str(value)
+
+
+def change(value: float | None) -> str:
+    """A change as a table shows it, with its sign."""
+    return "-" if value is None else f"{value:+.4f}"
+
+
+def interval(low: float | None, high: float | None) -> str:
+    """The interval of a change as a table shows it."""
+    return "-" if low is None or high is None else f"{low:+.4f} to {high:+.4f}"
+
+
+EFFECT_COLUMNS = ["accuracy change", "95 % interval", "corrected p"]
+
+
+def effect_cells(effect: Effect) -> Sequence[object]:
+    """An effect in a row of a table."""
+    low, high = effect.accuracy_change_low, effect.accuracy_change_high
+    return change(effect.accuracy_change), interval(low, high), effect.p_value_corrected
 
 
 def print_rows(

@@ -83,8 +83,9 @@ class Transport:
 
 
 def _given(query: dict[str, Any]) -> dict[str, Any]:
+    # `class_` stands for `class`, which is a word of Python's
     return {
-        name: str(value).lower() if isinstance(value, bool) else value
+        name.removesuffix("_"): str(value).lower() if isinstance(value, bool) else value
         for name, value in query.items()
         if value is not None
     }

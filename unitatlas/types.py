@@ -80,6 +80,8 @@ class Class(Answer):
     model: str
     index: int
     name: str
+    important_units: int | None = None
+    """Units whose removal lowers the class's balanced accuracy beyond chance; None if it was never ablated."""
 
 
 @dataclass(frozen=True)
@@ -113,8 +115,32 @@ class RankedLabel(Match):
 
 
 @dataclass(frozen=True)
+class Effect(Answer):
+    """What removing a unit does to a class: changes are removed minus untouched, `low` and `high` 95 % intervals.
+
+    The units of a class are ranked on other images than those on which the changes are measured.
+    """
+
+    class_name: str
+    rank: int
+    accuracy_change: float
+    accuracy_change_low: float | None
+    accuracy_change_high: float | None
+    uncertain: bool
+    recall_change: float
+    log_probability_change: float
+    p_value_corrected: float
+    coactivation: float | None
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read an effect with the name of its class."""
+        return cls._read(data, class_name=data["class"])
+
+
+@dataclass(frozen=True)
 class Unit(Answer):
-    """A unit as a search finds it; `match` is the concept that was asked for."""
+    """A unit as a search finds it; `match` is the concept that was asked for, `effect` that on the class."""
 
     model: str
     layer: str
@@ -123,12 +149,18 @@ class Unit(Answer):
     label: Label | None
     links: dict[str, str]
     match: Match | None = None
+    effect: Effect | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read a unit with its label and its match."""
-        label, match = data["label"], data.get("match")
-        return cls._read(data, label=label and Label.from_json(label), match=match and Match.from_json(match))
+        """Read a unit with its label, its match and its effect."""
+        label, match, effect = data["label"], data.get("match"), data.get("effect")
+        return cls._read(
+            data,
+            label=label and Label.from_json(label),
+            match=match and Match.from_json(match),
+            effect=effect and Effect.from_json(effect),
+        )
 
 
 @dataclass(frozen=True)
@@ -148,12 +180,21 @@ class UnitDetails(Answer):
     links: dict[str, str]
     imported: list[dict[str, Any]] = field(default_factory=list)
     """What other tools found of the unit: {"job", "label"} each."""
+    importance: int | None = None
+    """Classes that have the unit among their four most damaging; as the changes, None if it was never ablated."""
+    accuracy_change: float | None = None
+    """Of the all-class accuracy, when the unit is removed."""
+    accuracy_change_low: float | None = None
+    accuracy_change_high: float | None = None
+    effects: list[Effect] = field(default_factory=list)
+    """On the classes that are kept of the unit, most damaged first."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read a unit with all of its labels."""
+        """Read a unit with all of its labels and effects."""
         label, labels = data["label"], [RankedLabel.from_json(ranked) for ranked in data["labels"]]
-        return cls._read(data, label=label and Label.from_json(label), labels=labels)
+        effects = [Effect.from_json(effect) for effect in data.get("effects", [])]
+        return cls._read(data, label=label and Label.from_json(label), labels=labels, effects=effects)
 
 
 @dataclass(frozen=True)

@@ -27,7 +27,7 @@ class UnitsQuerySchema(PageQuery):
     layer = fields.String(load_default=None, validate=NAME)
     concept = fields.String(load_default=None, validate=NAME, metadata={"description": "in any category"})
     category = fields.String(load_default=None, validate=NAME)
-    class_ = fields.String(
+    class_name = fields.String(
         data_key="class",
         load_default=None,
         validate=NAME,
@@ -59,15 +59,15 @@ class UnitsQuerySchema(PageQuery):
     def check_class(self, values: dict[str, Any], **_: Any) -> None:
         """Refuse what makes no sense without a class, or with one."""
         sort = (values["sort"] or "").removeprefix("-")
-        if values["class_"] is None and sort in EFFECT_SORTS.keys() - SORTS.keys():
+        if values["class_name"] is None and sort in EFFECT_SORTS.keys() - SORTS.keys():
             raise ma.ValidationError(f"an {sort} is one on a class; name it, as in class=beach", "sort")
-        if values["class_"] is not None and values["method"] == ANY_METHOD:
+        if values["class_name"] is not None and values["method"] == ANY_METHOD:
             raise ma.ValidationError("a unit's effect stands beside one label; name the method that found it", "method")
 
     @ma.post_load
     def make_request(self, values: dict[str, Any], **_: Any) -> PageRequest:
         """Turn the query string into a PageRequest, sorted by what was asked for."""
-        values["sort"] = values["sort"] or ("-iou" if values["class_"] is None else "effect")
+        values["sort"] = values["sort"] or ("-iou" if values["class_name"] is None else "effect")
         request: PageRequest = super().make_request(values)
         return request
 
@@ -166,7 +166,7 @@ class ImportedSchema(Schema):
 class EffectSchema(Schema):
     """What removing a unit does to a class; changes are removed minus untouched, on the evaluation images."""
 
-    class_ = fields.String(data_key="class", required=True)
+    class_name = fields.String(data_key="class", required=True)
     rank = fields.Integer(
         required=True, metadata={"description": "1 for the unit that damages the class most, on the ranking images"}
     )

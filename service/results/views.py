@@ -27,7 +27,7 @@ blueprint = Blueprint("results", "What was found: units, what they detect and ho
 @blueprint.paginated(UnitSchema, UnitsQuerySchema)
 def list_units(page: PageRequest) -> Page:
     """Search units by what they detect, best match first, or by the class that they damage most when removed."""
-    if page.filters["class_"] is not None:
+    if page.filters["class_name"] is not None:
         affected = search_by_class(db(), team_id(), page)
         return Page([describe_affected(row) for row in affected.data], affected.next_cursor)
     found = search_queries.search_units(db(), team_id(), page)

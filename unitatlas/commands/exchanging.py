@@ -1,6 +1,7 @@
 """`unitatlas jobs export` and `unitatlas import`."""
 
 from pathlib import Path
+from typing import Any
 from uuid import UUID
 
 import click
@@ -10,21 +11,32 @@ from unitatlas.commands.jobs import JOB_COLUMNS, job_row
 from unitatlas.commands.options import EXISTING_FILE, as_json
 from unitatlas.output import follow, print_one
 
-FORMATS = ("parquet", "csv", "json", "html")
+FORMATS = ("parquet", "csv", "json", "html", "safetensors")
+ROWS = ("labels", "units", "matrix", "effects", "classes", "curves")
 
 
 @click.command("export")
 @click.argument("id", type=click.UUID)
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--format", type=click.Choice(FORMATS), help="By default the file's ending.")
-@click.option("--rows", type=click.Choice(["labels", "units", "matrix"]), help="What a row is; labels by default.")
+@click.option(
+    "--rows",
+    type=click.Choice(ROWS),
+    help="What a row is: labels (the default), units or matrix of a dissection; effects (the default), units, classes, "
+    "curves or matrix of an ablation.",
+)
 @click.option("--layer", help="Only this layer.")
+@click.option("--class", "class_", help="With .safetensors: the class whose units are taken out.")
+@click.option("--n", type=click.IntRange(1), help="With .safetensors: how many of its most important units.")
 @click.pass_obj
-def export_job(client: Client, id: UUID, file: Path, format: str | None, rows: str | None, layer: str | None) -> None:
-    """Write what a dissection found to FILE: rows as .parquet, .csv or .json, a report as .html."""
+def export_job(client: Client, /, id: UUID, file: Path, format: str | None, **wanted: Any) -> None:
+    """Write what a job found to FILE: rows as .parquet, .csv or .json, a report as .html.
+
+    Of an ablation also the network without the N most important units of a class, as .safetensors.
+    """
     if format is None and file.suffix.removeprefix(".").lower() not in FORMATS:
         raise click.UsageError(f"{file.name!r} ends in none of .{', .'.join(FORMATS)}; name a --format")
-    client.job(id).export(file, format=format, rows=rows, layer=layer)
+    client.job(id).export(file, format=format, **wanted)
     click.echo(f"{file}: {file.stat().st_size:,} bytes", err=True)
 
 

@@ -9,7 +9,7 @@ from uuid import UUID
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands.options import Assertions, JsonObject, as_json, asserted, limited
+from unitatlas.commands.options import Assertions, as_json, asserted, limited, submitted
 from unitatlas.jobs import Job
 from unitatlas.output import follow, hold, print_one, print_rows, show_json, show_table
 
@@ -48,9 +48,7 @@ def list_jobs(
 @click.argument("model")
 @click.argument("dataset")
 @click.argument("layers", nargs=-1, required=True)
-@click.option("--params", default="{}", type=JsonObject(), help="Further parameters, as JSON.")
-@click.option("--estimate", is_flag=True, help="Say what it would cost and start nothing.")
-@click.option("--wait/--no-wait", default=True, show_default=True, help="Show progress until the job is finished.")
+@submitted
 @asserted
 @as_json
 @click.pass_obj
@@ -72,12 +70,43 @@ def dissect(
     if estimate:
         show_json(client.estimate("dissection", model, dataset, **body).raw)
         return
-    job = client.submit("dissection", model, dataset, **body)
+    job = _run(client.submit("dissection", model, dataset, **body), wait, as_json)
+    if asserted:
+        hold(job.check(asserted))
+
+
+def _run(job: Job, wait: bool, as_json: bool) -> Job:
     if wait:
         follow(job, quiet=as_json)
     print_one(job, JOB_COLUMNS, as_json, job_row)
-    if asserted:
-        hold(job.check(asserted))
+    return job
+
+
+@jobs.command("ablate")
+@click.argument("model")
+@click.argument("dataset")
+@click.argument("layer")
+@click.option("--ranking-dataset", help="Images that units are ranked on; without it half of the dataset's.")
+@submitted
+@as_json
+@click.pass_obj
+def ablate(
+    client: Client,
+    model: str,
+    dataset: str,
+    layer: str,
+    ranking_dataset: str | None,
+    params: dict[str, Any],
+    estimate: bool,
+    wait: bool,
+    as_json: bool,
+) -> None:
+    """Silence the units of a layer, alone and in sets: `jobs ablate MODEL DATASET LAYER`."""
+    body = {"layer": layer, "ranking_dataset": ranking_dataset, **params}
+    if estimate:
+        show_json(client.estimate("ablation", model, dataset, **body).raw)
+    else:
+        _run(client.submit("ablation", model, dataset, **body), wait, as_json)
 
 
 @jobs.command("show")

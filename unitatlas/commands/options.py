@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +79,17 @@ class AssertionsFile(click.ParamType[Assertions]):
         text = EXISTING_FILE.convert(value, param, ctx).read_text()
         read = JsonObject().convert(text, param, ctx).get("assertions")
         return read if isinstance(read, list) else self.fail('a list is needed, as {"assertions": [...]}', param, ctx)
+
+
+def submitted(command: Callable[..., None]) -> Callable[..., None]:
+    """Options of every command that starts a job."""
+    for option in (
+        click.option("--wait/--no-wait", default=True, show_default=True, help="Show progress until it is finished."),
+        click.option("--estimate", is_flag=True, help="Say what it would cost and start nothing."),
+        click.option("--params", default="{}", type=JsonObject(), help="Further parameters, as JSON."),
+    ):
+        command = option(command)
+    return command
 
 
 asserted = click.option(

@@ -1,4 +1,4 @@
-"""`unitatlas units` and `unitatlas concepts`."""
+"""`unitatlas units`, `unitatlas concepts` and `unitatlas classes`."""
 
 from collections.abc import Sequence
 from itertools import islice
@@ -7,7 +7,7 @@ import click
 
 from unitatlas.client import Client
 from unitatlas.commands.options import as_json, limited
-from unitatlas.output import cell, print_rows, show_json, show_table
+from unitatlas.output import EFFECT_COLUMNS, cell, change, effect_cells, print_rows, show_json, show_table
 from unitatlas.types import Unit
 
 
@@ -29,7 +29,14 @@ def unit_row_by_method(unit: Unit) -> Sequence[object]:
     return *unit_row(unit), *found
 
 
+def unit_row_by_class(unit: Unit) -> Sequence[object]:
+    """The same, with the effect on the class that was asked for."""
+    assert unit.effect is not None
+    return *unit_row(unit), unit.effect.rank, *effect_cells(unit.effect)
+
+
 @units.command("list")
+@click.option("--class", "class_", help="What the units shall matter to; most damaging first.")
 @click.option("--concept", help="What the units shall detect.")
 @click.option("--category", help="Category of the concept.")
 @click.option("--model")
@@ -43,13 +50,15 @@ def unit_row_by_method(unit: Unit) -> Sequence[object]:
 @as_json
 @click.pass_obj
 def list_units(client: Client, /, limit: int, as_json: bool, **filters: object) -> None:
-    """List units, best match first, e.g. `units list --concept tree`."""
+    """List units, best match first, e.g. `units list --concept tree` or `units list --class forest`."""
     found = [*islice(client.units(**filters, limit=min(limit, 200)), limit)]
     columns = ["model", "layer", "unit", "concept", "IoU"]
-    if filters["method"] is None:
-        print_rows(found, columns, as_json, unit_row)
-    else:
+    if filters["class_"] is not None:
+        print_rows(found, [*columns, "rank", *EFFECT_COLUMNS], as_json, unit_row_by_class)
+    elif filters["method"] is not None:
         print_rows(found, [*columns, "method", "similarity"], as_json, unit_row_by_method)
+    else:
+        print_rows(found, columns, as_json, unit_row)
 
 
 @units.command("show")
@@ -67,6 +76,13 @@ def show_unit(client: Client, model: str, layer: str, unit: int, as_json: bool) 
     click.echo(f"{model} {layer} unit {unit}, threshold {cell(details.threshold)}")
     labels = ((label.concept, label.category, label.iou, label.intersection, label.union) for label in details.labels)
     show_table(["concept", "category", "IoU", "intersection", "union"], labels)
+    if details.importance is not None:
+        click.echo(
+            f"among the four most damaging of {details.importance} classes; without it the all-class accuracy changes "
+            f"by {change(details.accuracy_change)}"
+        )
+        effects = ((effect.class_name, effect.rank, *effect_cells(effect)) for effect in details.effects)
+        show_table(["class", "rank", *EFFECT_COLUMNS], effects)
 
 
 @click.command("concepts")
@@ -80,3 +96,16 @@ def list_concepts(client: Client, category: str | None, q: str | None, limit: in
     found = [*islice(client.concepts(category=category, q=q), limit)]
     columns = ["concept", "category", "units", "detectors"]
     print_rows(found, columns, as_json, lambda c: (c.name, c.category, c.units, c.detectors))
+
+
+@click.command("classes")
+@click.option("--model")
+@click.option("--q", help="Part of the name.")
+@limited
+@as_json
+@click.pass_obj
+def list_classes(client: Client, model: str | None, q: str | None, limit: int, as_json: bool) -> None:
+    """List classes with how many units matter to each."""
+    found = [*islice(client.classes(model=model, q=q, limit=min(limit, 200)), limit)]
+    columns = ["model", "index", "class", "important units"]
+    print_rows(found, columns, as_json, lambda c: (c.model, c.index, c.name, c.important_units))

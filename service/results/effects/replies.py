@@ -55,7 +55,7 @@ def describe_explanation(explained: Explained) -> dict[str, Any]:
     return {
         "model": place.model,
         "layer": place.layer,
-        "class_": explained.class_name,
+        "class_name": explained.class_name,
         "images": row.images,
         "untouched": {**{name: getattr(row, name) for name in _UNTOUCHED}, **before},
         "important_units": row.important_units,
@@ -93,7 +93,7 @@ def explanation_address(name: str, model: str, layer: str) -> str:
 
 
 def _describe_effect(class_name: str, effect: EffectResult) -> dict[str, Any]:
-    return {"class_": class_name, **effect._asdict()}
+    return {"class_name": class_name, **effect._asdict()}
 
 
 def _links(named: Named, place: Place) -> dict[str, str]:

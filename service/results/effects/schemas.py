@@ -108,7 +108,7 @@ class ExplanationSchema(Schema):
 
     model = fields.String(required=True)
     layer = fields.String(required=True)
-    class_ = fields.String(data_key="class", required=True)
+    class_name = fields.String(data_key="class", required=True)
     images = fields.Integer(required=True, metadata={"description": "of the class, among the evaluation images"})
     untouched = fields.Nested(UntouchedSchema, required=True)
     important_units = fields.Integer(

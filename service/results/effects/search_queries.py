@@ -57,7 +57,7 @@ def search_by_class(session: Session, team_id: uuid.UUID, page: PageRequest) -> 
     if not scope.classes:
         return Page([], None)
     found = _find_page(session, scope, page)
-    affected = describe(session, team_id, found.data, wanted["class_"])
+    affected = describe(session, team_id, found.data, wanted["class_name"])
     if wanted["concept"] is not None:
         asked = [(scope.concepts[row.concept_id], row.iou) for row in found.data]
         affected = [row._replace(concept=c, iou=iou) for row, (c, iou) in zip(affected, asked, strict=True)]
@@ -143,11 +143,11 @@ def _find_ablated(
         .join(AblatedClass, AblatedClass.class_id == Class.id)
         .join(LayerAblation, LayerAblation.id == AblatedClass.ablation_id)
         .join(Layer, Layer.id == LayerAblation.layer_id)
-        .where(*models, *layers, Class.name == wanted["class_"], answers)
+        .where(*models, *layers, Class.name == wanted["class_name"], answers)
     )
     found = session.execute(statement).tuples().all()
     if not found:
         check_name(session, sa.select(Model.name).where(Model.team_id == team_id), "model", wanted["model"])
-        check_name(session, sa.select(Class.name).join(Model).where(*models), "class", wanted["class_"])
+        check_name(session, sa.select(Class.name).join(Model).where(*models), "class", wanted["class_name"])
         check_name(session, sa.select(Layer.name).join(Model).where(*models), "layer", wanted["layer"])
     return found
