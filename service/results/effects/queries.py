@@ -1,5 +1,6 @@
 """What units are for: written by the ablation that found it; always within one team."""
 
+import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -7,10 +8,11 @@ from typing import Any, NamedTuple
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from service.catalog.tables import Model
+from service.catalog.tables import Layer, Model
 from service.database import bulk_insert
 from service.results.effects.tables import AblatedClass, AblatedUnit, LayerAblation, UnitEffect
 from service.results.queries import ResultsJob
+from service.results.tables import LayerDissection, Unit
 
 
 class EffectResult(NamedTuple):
@@ -92,3 +94,15 @@ def _retire(session: Session, layer_id: int) -> None:
     )
     session.execute(sa.update(UnitEffect).where(UnitEffect.ablation_id.in_(old)).values(current=False))
     session.execute(sa.update(LayerAblation).where(LayerAblation.id.in_(old)).values(current=False))
+
+
+def unit_ious(session: Session, team_id: uuid.UUID, job_id: uuid.UUID | str, layer: str) -> list[float]:
+    """The best IoU of each unit of a layer, in order, as the team's dissection found it."""
+    statement = (
+        sa.select(Unit.iou)
+        .join(LayerDissection, LayerDissection.id == Unit.dissection_id)
+        .join(Layer, Layer.id == LayerDissection.layer_id)
+        .where(Unit.team_id == team_id, LayerDissection.job_id == uuid.UUID(str(job_id)), Layer.name == layer)
+        .order_by(Unit.index)
+    )
+    return list(session.scalars(statement))
