@@ -1,37 +1,19 @@
-"""An ablation's figures as SVG: legible in black and white, text as text, the same bytes for the same figures."""
+"""An ablation's figures as pictures."""
 
-import io
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-import matplotlib
 import numpy as np
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 from matplotlib.ticker import FixedLocator, MaxNLocator, NullLocator, ScalarFormatter
-from matplotlib.transforms import blended_transform_factory
 
-SVG_TYPE = "image/svg+xml"
-SETTINGS: Any = {
-    "svg.fonttype": "none",
-    "svg.hashsalt": "unit-atlas",
-    "font.size": 9,
-    "axes.spines.top": False,
-    "axes.spines.right": False,
-    "axes.titlesize": 10,
-    "axes.titlelocation": "left",
-    "hatch.linewidth": 0.4,
-}
+from workers.jobs.drawing import FAINT, GREY, HATCH, PALE, Line, blank, label_lines, to_svg
+
 CHANCE = 0.5
 """Balanced accuracy of whoever does not look."""
 MOST_SHOWN = 12
 """Sizes beyond which a picture shows some of them, evenly spread over their logarithms."""
-LABEL_GAP = 0.062
-"""Of the height of a panel, between two labels at its right edge."""
-GREY, FAINT, PALE = "#555555", "#bbbbbb", "#dddddd"
-HATCH = "////"
 NOTHING = "No set of units was removed"
 
 
@@ -52,22 +34,13 @@ STYLES = {
 }
 
 
-class Line(NamedTuple):
-    """A line that wants a label at its right end."""
-
-    label: str
-    color: str
-    x: float
-    y: float
-
-
 def draw_curves(curves: Mapping[str, Any], units: int) -> bytes:
     """Draw what removing sets of units does, by their size: to the class that they matter for, and to all classes.
 
     Takes `curves` of an ablation's summary; thin lines are those with the threshold chosen anew. Source: Bau et al.,
     PNAS 2020, Fig. 2d.
     """
-    with _figure(10.4, 4.4) as figure:
+    with blank(10.4, 4.4) as figure:
         own, every = figure.subplots(1, 2)
         _draw_panel(own, curves, "balanced_accuracy", thin="rechosen_balanced_accuracy")
         own.set_title("Balanced accuracy of the class, mean over classes")
@@ -76,7 +49,7 @@ def draw_curves(curves: Mapping[str, Any], units: int) -> bytes:
         for panel in (own, every):
             _scale_sizes(panel, _sizes(curves), units)
         figure.supxlabel(_note(curves), fontsize=8, color=GREY)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def _note(curves: Mapping[str, Any]) -> str:
@@ -102,7 +75,7 @@ def _draw_panel(panel: Axes, curves: Mapping[str, Any], figure: str, thin: str |
             panel.plot(sizes, _values(points, thin), color=style.color, linestyle=style.dashes, linewidth=0.7)
         lines.append(Line(style.label, style.color, sizes[-1], values[-1]))
     lines += _draw_levels(panel, curves["untouched"], figure, thin)
-    _label(panel, lines)
+    label_lines(panel, lines)
 
 
 def _draw_line(
@@ -149,48 +122,6 @@ def _every(sizes: Sequence[int]) -> list[int]:
     return list(range(len(sizes))) if len(sizes) <= MOST_SHOWN else sorted(nearest)
 
 
-def _label(panel: Axes, lines: Sequence[Line]) -> None:
-    """Write each line's name beside its end, lifted where names would overlap."""
-    low, high = panel.get_ylim()
-    panel.set_ylim(low, high)
-    at = blended_transform_factory(panel.transAxes, panel.transData)
-    ordered = sorted(lines, key=lambda line: line.y)
-    gap = LABEL_GAP * (high - low)
-    for line, y in zip(ordered, _spread([line.y for line in ordered], gap, low, high), strict=True):
-        panel.annotate(
-            line.label,
-            xy=(1.0, line.y),
-            xycoords=at,
-            xytext=(1.04, y),
-            textcoords=at,
-            color=line.color,
-            va="center",
-            annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": line.color, "linewidth": 0.5, "shrinkA": 1, "shrinkB": 0},
-        )
-
-
-def _spread(values: Sequence[float], gap: float, low: float, high: float) -> list[float]:
-    """Move ascending values as little as keeps them a gap apart, and within the limits."""
-    groups: list[list[float]] = []  # that touch each other, each around its mean
-    for value in values:
-        groups.append([value])
-        while len(groups) > 1 and _centre(groups[-1], gap)[0] < _centre(groups[-2], gap)[-1] + gap:
-            last = groups.pop()
-            groups[-1] += last
-    placed = [y for group in groups for y in _centre(group, gap)]
-    floors = low + gap * np.arange(len(placed))
-    ceilings = high - gap * np.arange(len(placed))[::-1]
-    spread: list[float] = np.minimum(np.maximum(placed, floors), ceilings).tolist()
-    return spread
-
-
-def _centre(group: Sequence[float], gap: float) -> list[float]:
-    """Places a gap apart around the mean of the group's values."""
-    first = sum(group) / len(group) - gap * (len(group) - 1) / 2
-    return [first + gap * place for place in range(len(group))]
-
-
 def _scale_sizes(panel: Axes, sizes: Sequence[int], units: int) -> None:
     panel.set_xscale("log")
     panel.set_xlim(0.85, max(2, sizes[-1] if sizes else units) * 1.12)
@@ -206,7 +137,7 @@ def draw_distribution(curves: Mapping[str, Any]) -> bytes:
 
     Takes `curves` of an ablation's summary, whose points hold quantiles of the changes.
     """
-    with _figure(8.6, 4.2) as figure:
+    with blank(8.6, 4.2) as figure:
         panel = figure.subplots()
         shown = _every(_sizes(curves)) if _sizes(curves) else []
         for offset, order, face in ((-0.19, "most", "white"), (0.19, "random", PALE)):
@@ -216,7 +147,7 @@ def draw_distribution(curves: Mapping[str, Any]) -> bytes:
         _name_boxes(panel, [_sizes(curves)[place] for place in shown])
         note = "Box: middle half of the classes, with their median. Whiskers: 5 to 95 %. Dots: extremes. Diamond: mean"
         figure.supxlabel(note if shown else NOTHING, fontsize=8, color=GREY)
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def _draw_box(panel: Axes, x: float, spread: Mapping[str, float], style: Style, face: str) -> None:
@@ -260,7 +191,7 @@ def draw_importance(
 
     Source: Bau et al., PNAS 2020, Fig. 2e.
     """
-    with _figure(6.6, 4.4) as figure:
+    with blank(6.6, 4.4) as figure:
         panel = figure.subplots()
         if ious is None:
             _draw_counts(panel, counts)
@@ -270,7 +201,7 @@ def draw_importance(
         panel.set_xlim(-0.6, max(counts, default=0) + 0.6)
         panel.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         panel.set_xlabel("classes that have the unit among their 4 most damaging")
-        return _svg(figure)
+        return to_svg(figure)
 
 
 def _draw_counts(panel: Axes, counts: Sequence[int]) -> None:
@@ -307,18 +238,3 @@ def _describe(correlation: Mapping[str, Any]) -> str:
 
 def _chance(p_value: float) -> str:
     return f"p = {p_value:.3f}" if p_value >= 0.001 else "p < 0.001"
-
-
-@contextmanager
-def _figure(width: float, height: float) -> Iterator[Figure]:
-    """A blank figure of this size in inches, within our settings and none of the machine's."""
-    with matplotlib.rc_context():
-        matplotlib.rcdefaults()
-        matplotlib.rcParams.update(SETTINGS)
-        yield Figure(figsize=(width, height), layout="constrained")
-
-
-def _svg(figure: Figure) -> bytes:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None})
-    return buffer.getvalue()

@@ -19,11 +19,12 @@ from workers.jobs.ablation.pictures import draw_curves, draw_distribution, draw_
 from workers.jobs.ablation.plan import removals
 from workers.jobs.ablation.ranking import Changes, Order, Untouched
 from workers.jobs.ablation.removing import Removed
+from workers.jobs.drawing import SVG_TYPE
 from workers.jobs.kind import ShardContext
 from workers.jobs.subjects import open_network
 from workers.networks.pruning import find_zeroing, pack
 
-NPY_TYPE, SVG_TYPE, SAFETENSORS_TYPE = "application/x-npy", "image/svg+xml", "application/octet-stream"
+NPY_TYPE, SAFETENSORS_TYPE = "application/x-npy", "application/octet-stream"
 
 
 class Report:

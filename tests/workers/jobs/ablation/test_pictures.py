@@ -2,13 +2,10 @@
 
 import re
 import xml.etree.ElementTree as ET
-from itertools import pairwise
 from typing import Any
 
 import matplotlib
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from workers.jobs.ablation import pictures
 from workers.jobs.ablation.pictures import draw_curves, draw_distribution, draw_importance
@@ -139,12 +136,3 @@ def test_settings_of_the_process_change_nothing_and_are_kept() -> None:
     with matplotlib.rc_context({"font.size": 23, "svg.fonttype": "path", "axes.grid": True}):
         assert draw_curves(curves([1, 4]), 16) == before
         assert matplotlib.rcParams["font.size"] == 23
-
-
-@given(st.lists(st.floats(0, 1), max_size=6).map(sorted))
-def test_labels_do_not_overlap(values: list[float]) -> None:
-    placed = pictures._spread(values, 0.1, 0.0, 1.0)
-    assert all(later - earlier >= 0.1 - 1e-9 for earlier, later in pairwise(placed))
-    assert all(-1e-9 <= place <= 1 + 1e-9 for place in placed)
-    if all(later - earlier >= 0.1 for earlier, later in pairwise(values)):
-        assert placed == pytest.approx(values)
