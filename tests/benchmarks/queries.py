@@ -1,8 +1,7 @@
-"""How fast the team's questions are answered over a million unit labels, on both databases.
+"""How fast the team's questions are answered over a million unit labels and effects, on both databases.
 
-Ten models of thirteen layers of 512 units, sixteen labels a unit, 320 concepts of which some are much more frequent
-than others and twenty share their name with one of another category. Each question is asked with other names every
-time, once of the query function and once of the whole HTTP stack, at the default page of 50.
+Each question is asked with other names every time, once of the query functions and once of the whole HTTP stack, at the
+default page of 50; `filling` says what is in the database.
 
     python -m tests.benchmarks.queries
 """
@@ -26,125 +25,46 @@ from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
 from service import create_app
-from service.access.tables import LOCAL_TEAM, Team
-from service.artifacts.queries import record_artifacts
-from service.catalog.queries import concept_ids, write_model
-from service.catalog.tables import Layer, Model
+from service.access.tables import Team
 from service.context import Services
-from service.database import make_engine, new_id, now, reading
-from service.jobs.tables import Job
+from service.database import make_engine, reading
 from service.migrations import alembic_config
-from service.pagination import PageRequest
-from service.results.queries import (
-    LabelResult,
-    LayerResult,
-    UnitResult,
-    get_unit,
-    history_of,
-    labels_of,
-    write_dissection,
-)
+from service.pagination import Page, PageRequest
+from service.results.effects.explaining_queries import explain
+from service.results.effects.search_queries import search_by_class
+from service.results.effects.tables import UnitEffect
+from service.results.effects.unit_queries import see_unit
+from service.results.queries import details_of
 from service.results.schemas import UnitsQuerySchema
 from service.results.search_queries import search_units
 from service.settings import Settings
 from tests import servers
+from tests.benchmarks.filling import (
+    CLASSES,
+    LABELS,
+    LAYERS,
+    MODELS,
+    NAMES,
+    SHARED_NAMES,
+    UNITS,
+    concepts,
+    fill,
+    log_weights,
+    rng,
+)
 
-MODELS, LAYERS, UNITS, LABELS = 10, 13, 512, 16
-NAMES, SHARED_NAMES = 300, 20
 REPEATS = 300
 BOUND_MS = 10.0
-MATRIX = "0" * 64
-
-rng = np.random.default_rng(0)
-concepts = [("object", f"concept {i}") for i in range(NAMES)] + [
-    ("material", f"concept {i}") for i in range(SHARED_NAMES)
-]
-# a few concepts are everywhere, most are rare
-log_weights = -0.7 * np.log(1 + rng.permutation(len(concepts)))
-
-
-class Shape:
-    """A layer as the dry run of a registration would find it."""
-
-    def __init__(self, index: int) -> None:
-        self.name, self.units, self.height, self.width = f"features.{index}", UNITS, 14, 14
-
-
-def layer_result(layer_id: int, ids: np.ndarray) -> LayerResult:
-    """A layer whose labels are drawn at random, frequent concepts more often."""
-    scores = log_weights + rng.gumbel(size=(UNITS, len(ids)))
-    chosen = ids[np.argsort(-scores, axis=1)[:, :LABELS]]
-    ious = -np.sort(-rng.beta(1, 20, size=(UNITS, LABELS)), axis=1)
-    units = [
-        UnitResult(
-            index=unit,
-            threshold=float(rng.uniform(1, 20)),
-            active=31360,
-            peak=30.0,
-            labels=[
-                LabelResult(int(concept), rank, float(iou), int(iou * 1e6), 10**6)
-                for rank, (concept, iou) in enumerate(zip(chosen[unit], ious[unit], strict=True), 1)
-            ],
-        )
-        for unit in range(UNITS)
-    ]
-    return LayerResult(layer_id=layer_id, grid=56, samples=3_136_000, iou_artifact=MATRIX, units=units)
-
-
-def fill(session: Session) -> None:
-    """Write the models and what their dissections found."""
-    team = session.scalar(sa.select(Team.id).where(Team.name == LOCAL_TEAM)) or add_team(session)
-    record_artifacts(session, team, [(MATRIX, 1, "application/octet-stream")])
-    ids = np.array(concept_ids(session, team, concepts))
-    for number in range(MODELS):
-        model = write_model(
-            session,
-            team,
-            name=f"model-{number}",
-            kind="classifier",
-            source="torchvision:vgg16",
-            weights={"seed": number},
-            input={},
-            digest=f"{number:064x}",
-            forward_seconds=0.1,
-            layers=[Shape(index) for index in range(LAYERS)],
-            classes=[],
-        )
-        job = add_job(session, team, model)
-        layers = session.scalars(sa.select(Layer.id).where(Layer.model_id == model.id)).all()
-        write_dissection(session, job, [layer_result(layer, ids) for layer in layers])
-
-
-def add_team(session: Session) -> uuid.UUID:
-    """The team that loopback addresses speak for."""
-    team = Team(name=LOCAL_TEAM, created_at=now(session))
-    session.add(team)
-    session.flush()
-    return team.id
-
-
-def add_job(session: Session, team: uuid.UUID, model: Model) -> Job:
-    """A succeeded dissection."""
-    job = Job(
-        id=new_id(),
-        team_id=team,
-        kind="dissection",
-        state="succeeded",
-        model_id=model.id,
-        params={"cutoff": 0.04},
-        labels={},
-        fingerprint=uuid.uuid4().hex,
-        shared=True,
-        created_at=now(session),
-    )
-    session.add(job)
-    session.flush()
-    return job
 
 
 def concept() -> str:
     """A concept's name, frequent or rare."""
     return concepts[rng.integers(SHARED_NAMES, NAMES)][1]
+
+
+def class_name() -> str:
+    """A class's name, which all models have."""
+    return f"class {rng.integers(CLASSES)}"
 
 
 def model() -> str:
@@ -172,6 +92,11 @@ QUESTIONS: dict[str, Callable[[], dict[str, Any]]] = {
     "by model": lambda: {"model": model()},
     "by model and layer, in order of units": lambda: {"model": model(), "layer": layer(), "sort": "unit"},
     "without concept": dict,
+    "by class, in ten models": lambda: {"class": class_name()},
+    "by class and model": lambda: {"class": class_name(), "model": model()},
+    "by class, model and layer": lambda: {"class": class_name(), "model": model(), "layer": layer()},
+    "next page by class and model": lambda: {"class": class_name(), "model": model(), "next": True},
+    "by class, model and concept": lambda: {"class": class_name(), "model": model(), "concept": concept()},
 }
 
 
@@ -181,10 +106,15 @@ def page_request(question: dict[str, Any], cursor: str | None = None) -> PageReq
     return request
 
 
+def search(session: Session, team: uuid.UUID, page: PageRequest) -> Page:
+    """Search as the view does."""
+    return (search_units if page.filters["class_name"] is None else search_by_class)(session, team, page)
+
+
 def ask_function(services: Services, team: uuid.UUID, question: dict[str, Any], cursor: str | None) -> str | None:
     """Ask the query function; return the next page's cursor."""
     with reading(services.sessions) as session:
-        return search_units(session, team, page_request(question, cursor)).next_cursor
+        return search(session, team, page_request(question, cursor)).next_cursor
 
 
 def ask_http(client: FlaskClient, question: dict[str, Any], cursor: str | None) -> str | None:
@@ -213,14 +143,27 @@ def percentiles(
 def ask_unit(services: Services, team: uuid.UUID, _question: dict[str, Any], _cursor: str | None) -> None:
     """Ask the query functions for the page of one unit."""
     with reading(services.sessions) as session:
-        found = get_unit(session, team, model(), layer(), int(rng.integers(UNITS)))
-        labels_of(session, found.id)
-        history_of(session, team, found)
+        seen = see_unit(session, team, model(), layer(), int(rng.integers(UNITS)), None)
+        assert seen.found is not None
+        details_of(session, team, seen.found)
 
 
 def ask_unit_http(client: FlaskClient, _question: dict[str, Any], _cursor: str | None) -> None:
     """Ask for the page of one unit over HTTP."""
     assert client.get(f"/v1/models/{model()}/layers/{layer()}/units/{rng.integers(UNITS)}").status_code == 200
+
+
+def ask_class(services: Services, team: uuid.UUID, _question: dict[str, Any], _cursor: str | None) -> None:
+    """Ask the query function to explain a class."""
+    wanted = {"model": model(), "layer": layer(), "job": None, "units": 10}
+    with reading(services.sessions) as session:
+        explain(session, team, class_name(), wanted)
+
+
+def ask_class_http(client: FlaskClient, _question: dict[str, Any], _cursor: str | None) -> None:
+    """Ask over HTTP to explain a class."""
+    address = f"/v1/classes/{class_name()}/explanation?{urlencode({'model': model(), 'layer': layer()})}"
+    assert client.get(address).status_code == 200
 
 
 def plan(services: Services, team: uuid.UUID, question: dict[str, Any]) -> str:
@@ -231,15 +174,15 @@ def plan(services: Services, team: uuid.UUID, question: dict[str, Any]) -> str:
         sa.event.listen(
             connection, "before_cursor_execute", lambda _c, _u, text, values, *_: asked.append((text, values))
         )
-        search_units(session, team, page_request(question))
-        text, values = next((text, values) for text, values in asked if "FROM unit_labels" in text)
+        search(session, team, page_request(question))
+        text, values = next((text, values) for text, values in asked if "sort_key_0" in text)
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}", values))
 
 
 @contextmanager
 def filled(url: str) -> Iterator[tuple[Services, FlaskClient, uuid.UUID]]:
-    """A service on a database with a million labels."""
+    """A service on a database with a million labels and effects."""
     with tempfile.TemporaryDirectory() as directory:
         settings = Settings(data_dir=Path(directory), database_url=url)
         engine = make_engine(settings)
@@ -260,17 +203,27 @@ def filled(url: str) -> Iterator[tuple[Services, FlaskClient, uuid.UUID]]:
         services.engine.dispose()
 
 
+def count_effects(services: Services) -> int:
+    """How many effects were written."""
+    with reading(services.sessions) as session:
+        return session.scalars(sa.select(sa.func.count()).select_from(UnitEffect)).one()
+
+
 def measure(title: str, url: str) -> None:
     """Print a row for each question."""
     begin = time.perf_counter()
     with filled(url) as (services, client, team):
-        rows = MODELS * LAYERS * UNITS * LABELS
-        print(f"<!-- {title}: {rows:,} labels written in {time.perf_counter() - begin:.0f} s -->", flush=True)
+        labels, effects = MODELS * LAYERS * UNITS * LABELS, count_effects(services)
+        print(
+            f"<!-- {title}: {labels:,} labels, {effects:,} effects written in {time.perf_counter() - begin:.0f} s -->",
+            flush=True,
+        )
         asked: dict[str, tuple[Any, Any, Any]] = {
             name: (partial(ask_function, services, team), partial(ask_http, client), draw)
             for name, draw in QUESTIONS.items()
         }
         asked["one unit"] = (partial(ask_unit, services, team), partial(ask_unit_http, client), dict)
+        asked["a class explained"] = (partial(ask_class, services, team), partial(ask_class_http, client), dict)
         gc.collect()
         for name, (function, http, draw) in asked.items():
             median, slow = percentiles(function, draw)
@@ -278,10 +231,12 @@ def measure(title: str, url: str) -> None:
             print(f"| {title} | {name} | {median:.1f} | {slow:.1f} | {http_median:.1f} | {http_slow:.1f} |", flush=True)
         for question in ({"concept": frequent}, {"concept": frequent, "model": "model-3"}):
             assert "ix_unit_labels_" in (text := plan(services, team, question)), text
+        for question in ({"class": "class 7"}, {"class": "class 7", "model": "model-3"}):
+            assert "ix_unit_effects_search" in (text := plan(services, team, question)), text
 
 
 def main() -> None:
-    print(f"| database | units asked for | p50, ms | p99, ms (bound {BOUND_MS:.0f}) | HTTP p50, ms | HTTP p99, ms |")
+    print(f"| database | asked for | p50, ms | p99, ms (bound {BOUND_MS:.0f}) | HTTP p50, ms | HTTP p99, ms |")
     print("|---|---|---|---|---|---|")
     measure("SQLite", "")
     name = f"unitatlas_bench_{uuid.uuid4().hex[:12]}"

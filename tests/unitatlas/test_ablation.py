@@ -117,7 +117,7 @@ def test_asking_from_the_command_line(run: Run, client: Client, ablated: str, cl
     assert [row[2] for row in listed[1:]] == ["11", "12", "13"]
     assert listed[1][-6:] == ["1", "-0.1000", "-0.1500", "to", "-0.0500", "0.01"]
     shown = run("units", "show", "net", LAYER, "11").stdout
-    assert "among the four most damaging of 2 classes; without it the all-class accuracy changes by -0.1100" in shown
+    assert "four most damaging: 2; without it the all-class accuracy changes by -0.1100" in shown
     assert rows(run("classes", "--model", "net", "--limit", "1"))[1][-1] == "2"
     explained = run("explain", class_name, "--model", "net").stdout
     explanation = client.explain(class_name, model="net")

@@ -42,12 +42,16 @@ def _show(explanation: Explanation) -> None:
         f"balanced accuracy {cell(untouched['balanced_accuracy'])}, AUROC {cell(untouched['auroc'])}; "
         f"units that matter beyond chance: {explanation.important_units}"
     )
+    click.echo()
     show_table(UNIT_COLUMNS, map(unit_cells, explanation.units))
+    click.echo()
     for concept in explanation.concepts:
         units = f"{concept.units} unit{'' if concept.units == 1 else 's'}"
         click.echo(f"{concept.concept} ({concept.category}): {units}, {change(concept.accuracy_change)} together")
     if removing:
+        click.echo()
         show_table(REMOVED_COLUMNS, removed_rows(explanation))
+    click.echo()
     for verdict in dict.fromkeys([removal.verdict for removal in removing] or [explanation.verdict]):
         click.echo(verdict)
 

@@ -78,8 +78,8 @@ def show_unit(client: Client, model: str, layer: str, unit: int, as_json: bool) 
     show_table(["concept", "category", "IoU", "intersection", "union"], labels)
     if details.importance is not None:
         click.echo(
-            f"among the four most damaging of {details.importance} classes; without it the all-class accuracy changes "
-            f"by {change(details.accuracy_change)}"
+            f"classes that have it among their four most damaging: {details.importance}; without it the all-class "
+            f"accuracy changes by {change(details.accuracy_change)}"
         )
         effects = ((effect.class_name, effect.rank, *effect_cells(effect)) for effect in details.effects)
         show_table(["class", "rank", *EFFECT_COLUMNS], effects)
