@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.catalog import queries as catalog
-from service.catalog.tables import Dataset, Layer, Model
+from service.catalog.tables import Layer, Model
 from service.errors import Invalid
 from service.jobs.attack_methods import METHODS, Method, Value
 from service.jobs.checks import check_classes, find_dataset, find_layer, find_model, input_sides, make_request
@@ -19,6 +19,7 @@ from service.jobs.queries import find_layer_ablation, find_layer_dissection
 from service.jobs.submission import JobRequest
 
 LEAST_LIKELY = "least-likely"
+IMAGES_IN_CLASSIFYING_SHARD = 256
 IMAGES_IN_SHARD = 32
 GRADIENT = 3.0
 """A step forward and back, in forward passes."""
@@ -35,20 +36,21 @@ class CheckedAttack:
     images: int
     """Of the dataset."""
     attacked: int
-    """Attacks on single images, at most."""
+    """Images that are attacked with each target, at most."""
 
     def estimate(self, session: Session, workers: int) -> Estimate:
         """Reckon what it takes, from what the model's jobs took so far."""
         params, team_id = self.request.params, self.request.team_id
         passes = seconds_per_image(session, team_id, self.model.id) or self.model.forward_seconds
         one = seconds_per_attack(session, team_id, self.model.id, params["method"], params["settings"])
-        steps = _steps(params["settings"])
-        seconds = self.images * passes + self.attacked * (one or steps * GRADIENT * passes)
+        steps, targets = _steps(params["settings"]), max(1, len(params["target"]))
+        seconds = self.images * passes + targets * self.attacked * (one or steps * GRADIENT * passes)
         height, width = input_sides(self.model.input) or (0, 0)
-        kept = min(self.attacked, params["keep"] * max(1, len(params["target"])))
+        kept = targets * min(self.attacked, params["keep"])
+        classifying = ceil(self.images / IMAGES_IN_CLASSIFYING_SHARD)
         return Estimate(
-            shards=2 + ceil(self.images / IMAGES_IN_SHARD) + ceil(self.attacked / IMAGES_IN_SHARD),
-            forward_passes=self.images + self.attacked * steps,
+            shards=2 + classifying + targets * ceil(self.attacked / IMAGES_IN_SHARD),
+            forward_passes=self.images + targets * self.attacked * steps,
             scratch_bytes=0,
             artifact_bytes=kept * 3 * height * width * (4 + 3),
             seconds=seconds / workers if workers else None,
@@ -75,11 +77,12 @@ def check_attack(
     layers = [find_layer(session, model, name, f"/layer/{place}") for place, name in enumerate(params["layer"])]
     targets = _check_targets(model, known, params["target"])
     settings = _check_method(params, bool(targets))
-    others = [find_model(session, team_id, name) for name in params["transfer"]]
+    others = [find_model(session, team_id, name, f"/transfer/{place}") for place, name in enumerate(params["transfer"])]
     _check_others(session, others, known)
     canonical = {name: value for name, value in params.items() if name not in ("preset", "ablation")} | {
         "settings": settings,
         "target": targets,
+        "max_images": None if (params["max_images"] or 0) >= dataset.images else params["max_images"],
         "layer": [layer.name for layer in layers],
         "ablations": _ablations(session, layers, params["ablation"]),
         "dissections": {layer.name: _text(find_layer_dissection(session, layer.id, None)) for layer in layers},
@@ -88,11 +91,8 @@ def check_attack(
         f"transfer {other.name}": other.digest for other in others
     }
     request = make_request(team_id, wanted, canonical, inputs, model, dataset)
-    return CheckedAttack(request, model, dataset.images, _count(dataset, params["max_images"], targets))
-
-
-def _count(dataset: Dataset, most: int | None, targets: Sequence[str]) -> int:
-    return min(dataset.images, most or dataset.images) * max(1, len(targets))
+    most = params["max_images"] or dataset.images
+    return CheckedAttack(request, model, dataset.images, min(dataset.images, most))
 
 
 def _check_targets(model: Model, known: Sequence[str], wanted: str | list[str] | None) -> list[str]:
@@ -117,8 +117,9 @@ def _check_method(params: Mapping[str, Any], targeted: bool) -> dict[str, Value]
     preset = _preset(params["method"], method, params["preset"])
     for name, value in params["settings"].items():
         method.check(params["method"], name, value)
-    defaults = {name: parameter.default for name, parameter in method.parameters.items()}
-    return {**defaults, **preset, **params["settings"]}
+    given = {**preset, **params["settings"]}
+    parameters = method.parameters.items()
+    return {name: type(one.default)(given.get(name, one.default)) for name, one in parameters}
 
 
 def _preset(name: str, method: Method, preset: str | None) -> Mapping[str, Value]:

@@ -59,12 +59,12 @@ def check_dissection(
     return CheckedDissection(make_request(team_id, wanted, params, inputs, model, dataset), size, model)
 
 
-def find_model(session: Session, team_id: uuid.UUID, name: str) -> Model:
-    """The model that a request names; raise Invalid where there is none."""
+def find_model(session: Session, team_id: uuid.UUID, name: str, pointer: str = "/model") -> Model:
+    """The model that a request names at the pointer; raise Invalid where there is none."""
     model = catalog.find_model(session, team_id, name)
     if model is None:
         near = catalog.near(name, catalog.model_names(session, team_id))
-        raise Invalid(f"no model is named {name!r}{near}", "/model")
+        raise Invalid(f"no model is named {name!r}{near}", pointer)
     return model
 
 

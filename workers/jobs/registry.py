@@ -1,9 +1,10 @@
 """The kinds of job that a worker knows."""
 
 from workers.jobs.ablation.kind import Ablation
+from workers.jobs.attack.kind import Attack
 from workers.jobs.dissection.kind import Dissection
 from workers.jobs.imports.kind import Import
 from workers.jobs.kind import JobKind
 from workers.jobs.registration import Registration
 
-KINDS: dict[str, JobKind] = {kind.name: kind for kind in (Ablation(), Dissection(), Import(), Registration())}
+KINDS: dict[str, JobKind] = {kind.name: kind for kind in (Ablation(), Attack(), Dissection(), Import(), Registration())}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
-from torch.nn.functional import interpolate
+from torch.nn.functional import interpolate, pad
 
 from workers.networks.inputs import InputSpec
 from workers.networks.network import Network
@@ -38,11 +38,17 @@ def logits_of(network: Network) -> Callable[[Tensor], Tensor]:
 
 
 def fit(pixels: Tensor, spec: InputSpec) -> Tensor:
-    """Resize (antialiased bilinear) and crop pixels (B, 3, H, W) of any size as another network wants its images."""
+    """Resize (antialiased bilinear) and crop pixels (B, 3, H, W) of any size as another network wants its images.
+
+    Pixels that are of its size already are what it wants: cut and scaled as they are for one network, a second cut
+    would show the other less of the image.
+    """
     height, width = pixels.shape[2:]
+    if (height, width) == spec.size:
+        return pixels
     rows, columns = spec.geometry.resized((height, width))
     top, left = spec.geometry.offset((height, width))
     resized = interpolate(pixels, (rows, columns), mode="bilinear", align_corners=False, antialias=True)
     below, right = spec.size[0] + top - rows, spec.size[1] + left - columns
-    padded = torch.nn.functional.pad(resized, (-left, right, -top, below))  # negative sides are cut off
+    padded = pad(resized, (-left, right, -top, below))  # negative sides are cut off
     return padded.clamp(0, 1)

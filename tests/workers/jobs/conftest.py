@@ -17,6 +17,7 @@ from service.artifacts.store import ArtifactStore
 from service.catalog.tables import Concept, Layer
 from service.database import make_engine, make_sessions
 from service.jobs.ablation import check_ablation
+from service.jobs.attack import check_attack
 from service.jobs.checks import check_dissection
 from service.jobs.queries import retry
 from service.jobs.requests import JobRequestSchema
@@ -89,6 +90,12 @@ class Driver:
             checked = check_ablation(session, self.team_id, JobRequestSchema().load(body), 2**40)
             return submit(session, checked.request, max_unfinished=100).job.id
 
+    def queue_attack(self, model: str, dataset: str, **params: Any) -> UUID:
+        body = {"kind": "attack", "model": model, "dataset": dataset, **params}
+        with self.sessions.begin() as session:
+            checked = check_attack(session, self.team_id, JobRequestSchema().load(body), 2**40)
+            return submit(session, checked.request, max_unfinished=100).job.id
+
     def run(self, workers: int = 1) -> None:
         """Run shards until every job has ended."""
 
@@ -131,6 +138,9 @@ class Driver:
 
     def ablate(self, model: str, dataset: str, layer: str, workers: int = 1, **params: Any) -> Job:
         return self.done(self.queue_ablation(model, dataset, layer, **params), workers)
+
+    def attack(self, model: str, dataset: str, workers: int = 1, **params: Any) -> Job:
+        return self.done(self.queue_attack(model, dataset, **params), workers)
 
     def stages(self, job: Job) -> list[str]:
         with self.sessions() as session:

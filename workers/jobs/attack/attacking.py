@@ -2,6 +2,7 @@
 
 import io
 import json
+import uuid
 from dataclasses import dataclass
 from typing import Any
 
@@ -131,11 +132,14 @@ class Attacking(Studying):
     ) -> dict[int, dict[str, str]]:
         """The artifacts of those of the fooled images that are among the first so many of the target."""
         rows = [row for row in fooled if self.payload["start"] + row < self.params["keep"]]
-        return {row: self._keep(originals[row], attacked[row], watches) for row in rows}
+        shown = [(watch, self._thresholds(watch.layer)) for watch in watches] if rows else []
+        return {row: self._keep(originals[row], attacked[row], shown) for row in rows}
 
-    def _keep(self, original: Tensor, attacked: Tensor, watches: list[Watch]) -> dict[str, str]:
+    def _keep(
+        self, original: Tensor, attacked: Tensor, shown: list[tuple[Watch, list[float | None]]]
+    ) -> dict[str, str]:
         """Store an image, what the attack made of it, and a picture of both."""
-        shown = [(watch, self._thresholds(watch.layer)) for watch in watches]
+        self.context.check()
         adversarial = attacked.float().cpu().numpy()
         buffer = io.BytesIO()
         np.save(buffer, adversarial, allow_pickle=False)
@@ -152,7 +156,9 @@ class Attacking(Studying):
         if job_id is None:
             return []
         with reading(self.context.sessions) as session:
-            return [unit.threshold for unit in labelled_units(session, self.context.job.team_id, job_id, layer)]
+            return [
+                unit.threshold for unit in labelled_units(session, self.context.job.team_id, uuid.UUID(job_id), layer)
+            ]
 
     def _store_png(self, pixels: NDArray[np.uint8]) -> str:
         buffer = io.BytesIO()

@@ -116,10 +116,12 @@ def layer_figures(attacked: Attacked, layer: int, known: LayerKnowledge) -> dict
         return head | {"images": 0, "groups": None, "most_moved": None, "concepts": [], "silencing": None}
     changes = watched.after.astype(np.float64) - watched.before
     target, source = _members(attacked, known, changes.shape[1])
+    both = target.any(axis=1) & source.any(axis=1)
+    grouped = changes[both], target[both], source[both]
     return head | {
         "images": len(changes),
-        "groups": _groups(changes, target, source) if known.important else None,
-        "most_moved": _most_moved(changes, target | source) if known.important else None,
+        "groups": _groups(*grouped) if both.any() else None,
+        "most_moved": _most_moved(*grouped) if both.any() else None,
         "concepts": _concepts(changes, known.labels),
         "silencing": _silencing(watched),
     }
@@ -138,27 +140,29 @@ def _members(attacked: Attacked, known: LayerKnowledge, units: int) -> tuple[NDA
 
 
 def _groups(changes: NDArray[np.float64], target: NDArray[np.bool_], source: NDArray[np.bool_]) -> dict[str, Any]:
-    """Mean change of each group; of images whose classes were both ablated, so that the groups compare."""
-    both = target.any(axis=1) & source.any(axis=1)
+    """Mean change of each group; in a small layer an image may have no other units and is not in their group."""
     members = {"target": target, "source": source, "others": ~(target | source)}
-    return {
-        name: _mean(group_changes(changes[both], group[both])) if both.any() else None
-        for name, group in members.items()
-    }
+    return {name: _group(changes, group) for name, group in members.items()}
 
 
-def _most_moved(changes: NDArray[np.float64], important: NDArray[np.bool_]) -> dict[str, Any] | None:
-    known = important.any(axis=1)
-    if not known.any():
-        return None
-    shares, chances = top_shares(changes[known], important[known])
-    return _mean(shares) | {"chance": float(chances.mean())}
+def _group(changes: NDArray[np.float64], group: NDArray[np.bool_]) -> dict[str, Any] | None:
+    filled = group.any(axis=1)
+    return _means(group_changes(changes[filled], group[filled])[:, None])[0] if filled.any() else None
 
 
-def _mean(values: NDArray[np.float64]) -> dict[str, Any]:
-    """Mean over images (n,) with its 99 % interval, None of a single image."""
-    low, high = (end.item() for end in mean_intervals(values[:, None])) if len(values) > 1 else (None, None)
-    return {"images": len(values), "mean": float(values.mean()), "low": low, "high": high}
+def _most_moved(changes: NDArray[np.float64], target: NDArray[np.bool_], source: NDArray[np.bool_]) -> dict[str, Any]:
+    shares, chances = top_shares(changes, target | source)
+    return _means(shares[:, None])[0] | {"chance": float(chances.mean())}
+
+
+def _means(values: NDArray[np.float64]) -> list[dict[str, Any]]:
+    """Means over images (n, K) with their 99 % intervals, which are None of a single image."""
+    images = len(values)
+    ends = [end.tolist() for end in mean_intervals(values)] if images > 1 else [[None] * values.shape[1]] * 2
+    return [
+        {"images": images, "mean": mean, "low": low, "high": high}
+        for mean, low, high in zip(values.mean(axis=0).tolist(), *ends, strict=True)
+    ]
 
 
 def _concepts(changes: NDArray[np.float64], labels: Sequence[LabelledUnit]) -> list[dict[str, Any]]:
@@ -172,16 +176,19 @@ def _concepts(changes: NDArray[np.float64], labels: Sequence[LabelledUnit]) -> l
     weights = np.zeros((len(units), changes.shape[1]))
     for row, mine in enumerate(units.values()):
         weights[row, mine] = [labels[unit].iou for unit in mine]
-    found = concept_changes(changes, weights)
     rows = [
-        {"category": category, "concept": concept, "units": len(mine), **_mean(found[:, row])}
-        for row, ((category, concept), mine) in enumerate(units.items())
+        {"category": category, "concept": concept, "units": len(mine), **mean}
+        for ((category, concept), mine), mean in zip(
+            units.items(), _means(concept_changes(changes, weights)), strict=True
+        )
     ]
     return sorted(rows, key=lambda row: -row["mean"])
 
 
-def _silencing(watched: Watched) -> dict[str, Any]:
-    """Share of the images whose prediction comes back, by the number of silenced units."""
+def _silencing(watched: Watched) -> dict[str, Any] | None:
+    """Share of the images whose prediction comes back, by the number of silenced units; None of a single unit."""
+    if not len(watched.sizes):
+        return None
     return {
         "sizes": watched.sizes.tolist(),
         "most_moved": watched.restored.mean(axis=0).tolist(),

@@ -6,12 +6,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from service.jobs.attack import IMAGES_IN_SHARD, LEAST_LIKELY
+from service.jobs.attack import IMAGES_IN_CLASSIFYING_SHARD, IMAGES_IN_SHARD, LEAST_LIKELY
 from service.jobs.queries import ATTACKS
 from workers.jobs.kind import FinishedStage, ShardPlan, StagePlan
-
-IMAGES_IN_FIRST_SHARDS = 256
-"""Images that are classified in a shard."""
 
 
 def next_stage(finished: Sequence[FinishedStage]) -> StagePlan | None:
@@ -27,8 +24,8 @@ def next_stage(finished: Sequence[FinishedStage]) -> StagePlan | None:
 
 
 def _plan_classify(images: int) -> StagePlan:
-    starts = range(0, images, IMAGES_IN_FIRST_SHARDS)
-    pieces = [(start, min(start + IMAGES_IN_FIRST_SHARDS, images)) for start in starts]
+    starts = range(0, images, IMAGES_IN_CLASSIFYING_SHARD)
+    pieces = [(start, min(start + IMAGES_IN_CLASSIFYING_SHARD, images)) for start in starts]
     return StagePlan("classify", "images", [ShardPlan({"start": a, "stop": b}, b - a) for a, b in pieces])
 
 

@@ -22,8 +22,7 @@ from workers.jobs.attack.figures import (
 )
 from workers.jobs.attack.pictures import draw_accuracy, draw_groups, draw_silencing
 from workers.jobs.attack.studying import Studying
-
-SVG_TYPE = "image/svg+xml"
+from workers.jobs.drawing import SVG_TYPE
 
 
 class Reporting(Studying):
@@ -109,9 +108,10 @@ class Reporting(Studying):
         """A row for each image, classes by their positions."""
         found, kept = attacked.outcomes, attacked.kept
         places = {row: place for place, row in enumerate(attacked.fooled.tolist())}
+        images = self.images.images
         rows = []
         for row, place in enumerate(found.images.tolist()):
-            image, success = self.images.images[place], found.outcomes[row] == SUCCEEDED
+            image, success = images[place], found.outcomes[row] == SUCCEEDED
             rows.append(
                 {
                     "position": row,

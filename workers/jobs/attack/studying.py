@@ -6,24 +6,28 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from service.catalog.queries import classes_of
 from service.catalog.tables import Dataset, Model
 from service.database import reading
 from service.errors import Invalid
 from workers.analysis.attacks.attack import Attack
-from workers.analysis.attacks.errors import BadParameter, NotDifferentiable, UnknownAttack
-from workers.analysis.attacks.registry import find_attack
+from workers.analysis.attacks.errors import BadParameter, NotDifferentiable, NotFinite, UnknownAttack
+from workers.analysis.attacks.lanes import Lanes
+from workers.analysis.attacks.registry import describe_attack, find_attack
 from workers.jobs.attack.plan import choose, goals, payload_targets
 from workers.jobs.kind import ShardContext
 from workers.jobs.labelled import read_labelled
 from workers.jobs.stored import Stored
 from workers.jobs.subjects import largest_batch, open_images, open_network
 from workers.networks.layers import list_layers, pick_layers
-from workers.networks.pixels import logits_of
+from workers.networks.pixels import logits_of, pixels_of
 from workers.probes.loader import inputs
 
 DECODING_THREADS = 2
+TRIED = 4
+"""Images on which the network is tried for a gradient."""
 
 
 @dataclass(frozen=True)
@@ -57,11 +61,13 @@ class Studying:
         except UnknownAttack as error:
             raise Invalid(str(error), "/method") from error
         except BadParameter as error:
-            raise Invalid(str(error), "/settings") from error
+            raise Invalid(str(error), f"/settings/{error.parameter}") from error
 
     def prepare(self) -> dict[str, Any]:
         """Refuse what cannot be attacked before any image is."""
         self.attack()
+        if self.targets != [None] and not describe_attack(self.params["method"]).targeted:
+            raise Invalid(f"{self.params['method']} leaves a class and cannot be told for which", "/target")
         pick_layers(list_layers(self.network), self.params["layer"])
         check_differentiable(self)
         return {
@@ -101,13 +107,23 @@ class Studying:
 
 
 def check_differentiable(shard: Studying) -> None:
-    """Raise Invalid where the logits have no gradient by the pixels."""
-    network = shard.network
-    pixels = torch.full((1, 3, *network.input.size), 0.5, device=network.device, requires_grad=True)
+    """Raise Invalid where the logits of the first images have no gradient by the pixels, or none but zeros."""
+    network, probe = shard.network, shard.images.probe
+    images = [pixels_of(probe.image(index), network.input) for index in shard.images.indices[:TRIED]]
+    pixels = torch.stack([*images, torch.full_like(images[0], 0.5)]).to(network.device)
     try:
-        (gradient,) = torch.autograd.grad(logits_of(network)(pixels).sum(), pixels)
-    except (RuntimeError, NotDifferentiable) as error:
-        problem = "the network's logits have no gradient by its pixels, so that no attack can follow one"
-        raise Invalid(f"{problem}: {error}", "/model") from error
-    if not bool(gradient.isfinite().all()):
-        raise Invalid("the gradient of the network's logits is no number", "/model")
+        _, slopes = Lanes(logits_of(network), pixels).gradients(
+            pixels, torch.arange(len(pixels), device=pixels.device), _mixture
+        )
+    except torch.OutOfMemoryError:
+        raise
+    except (RuntimeError, NotDifferentiable, NotFinite) as error:
+        raise Invalid(f"the network cannot be attacked: {error}", "/model") from error
+    if not bool(slopes.any()):
+        problem = "the gradient of its logits by its pixels is zero, as behind a step that rounds to whole numbers"
+        raise Invalid(f"the network cannot be attacked: {problem}", "/model")
+
+
+def _mixture(logits: Tensor, _: Tensor) -> Tensor:
+    """All logits with different weights, for those of some networks always have the same sum."""
+    return logits @ torch.arange(1.0, logits.shape[1] + 1, device=logits.device)
