@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor
 
+from service.errors import Invalid
 from workers.networks.network import Network
 from workers.networks.tails.cut import CutTail
 from workers.networks.tails.refusals import classes_themselves, unreached
@@ -47,6 +48,14 @@ def check_alike(cut: CutTail, whole: WholeTail) -> None:
         allowed = min(CLOSE * scale, max(CLOSE_CHANGE * change, ROUNDING * scale))
         if not bool(((found - right).abs() <= allowed).all()):
             raise CannotCut("cut up, it does not compute what it computes as a whole")
+
+
+def check_single(whole: WholeTail) -> None:
+    """Raise Invalid where what the network says of an image depends on the images beside it."""
+    pixels = noise(whole.network, IMAGES)
+    together, alone = (whole.keep(images)[LOGITS][0] for images in (pixels, pixels[:1]))
+    if not torch.allclose(together, alone, rtol=0, atol=CLOSE_CHANGE * float(together.abs().max())):
+        raise Invalid("what the network says of an image depends on the images beside it", "/model")
 
 
 def check_reached(whole: WholeTail) -> None:

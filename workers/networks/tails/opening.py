@@ -5,7 +5,7 @@ import logging
 from service.errors import Invalid
 from workers.networks.layers import LayerInfo, list_layers, pick_layers
 from workers.networks.network import Network
-from workers.networks.tails.checking import check_alike, check_reached, noise
+from workers.networks.tails.checking import check_alike, check_reached, check_single, noise
 from workers.networks.tails.cut import CutTail
 from workers.networks.tails.graph import FEW, MORE, compare
 from workers.networks.tails.tail import Tail
@@ -22,10 +22,11 @@ def open_tail(network: Network, layer: str, memory_bytes: int) -> Tail:
     ------
     Invalid
         If no layer has this name, its output is no map, the classes do not depend on it, or its units are the classes
-        themselves.
+        themselves; or if what the network says of an image depends on the images beside it.
     """
     found = _find(network, layer)
     whole = WholeTail(network, layer, found.units, memory_bytes)
+    check_single(whole)
     try:
         cut = _cut(whole, memory_bytes)
         check_alike(cut, whole)

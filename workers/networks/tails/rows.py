@@ -27,11 +27,11 @@ class RowLimit:
     def __init__(self, rows: int) -> None:
         self.rows = rows
 
-    def halve(self, device: torch.device) -> None:
-        """Go on with half as many; raise Invalid where that is none."""
-        if self.rows == 1:
+    def lower(self, tried: int, device: torch.device) -> None:
+        """Go on with half of as many as were tried; raise Invalid where that is none."""
+        if tried == 1:
             raise Invalid("the memory does not suffice for a single image behind this layer", "/layer")
-        self.rows //= 2
+        self.rows = min(self.rows, tried // 2)
         if device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -58,17 +58,18 @@ def keep_all(
     parts: list[Kept] = []
     start = 0
     while start < len(pixels):
+        images = pixels[start : start + limit.rows]
         try:
             with torch.inference_mode():
-                kept = read(pixels[start : start + limit.rows].to(device))
+                kept = read(images.to(device))
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            limit.halve(device)
+            limit.lower(len(images), device)
             continue
         check_numbers(kept[LOGITS])
         parts.append({name: value.cpu() for name, value in kept.items()})
-        start += limit.rows
+        start += len(images)
     return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
 
 
@@ -99,7 +100,7 @@ def _batches(segments: Iterable[Segment], limit: RowLimit) -> Iterator[list[Segm
     for segment in segments:
         rest = segment
         while len(rest.images) > room:
-            yield [*batch, rest._replace(images=rest.images[:room])]
+            yield [*batch, rest._replace(images=rest.images[:room])] if room else batch
             rest, batch, room = rest._replace(images=rest.images[room:]), [], limit.rows
         batch.append(rest)
         room -= len(rest.images)
@@ -108,8 +109,7 @@ def _batches(segments: Iterable[Segment], limit: RowLimit) -> Iterator[list[Segm
 
 
 def _attempt(batch: Sequence[Segment], limit: RowLimit, compute: Compute) -> Tensor:
-    """Compute a batch, in two halves where the memory does not suffice."""
-    device = batch[0].images.device
+    """Compute a batch, in parts where the memory does not suffice."""
     try:
         with torch.inference_mode():
             logits = compute(batch)
@@ -118,9 +118,8 @@ def _attempt(batch: Sequence[Segment], limit: RowLimit, compute: Compute) -> Ten
             raise
     else:
         return check_numbers(logits)
-    limit.halve(device)
-    smaller = RowLimit((sum(len(segment.images) for segment in batch) + 1) // 2)
-    return torch.cat([_attempt(half, limit, compute) for half in _batches(batch, smaller)])
+    limit.lower(sum(len(segment.images) for segment in batch), batch[0].images.device)
+    return torch.cat([_attempt(part, limit, compute) for part in _batches(batch, RowLimit(limit.rows))])
 
 
 def check_numbers(logits: Tensor) -> Tensor:
