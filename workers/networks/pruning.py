@@ -1,5 +1,6 @@
 """Removing units from a network's weights, so that it computes as it does with the units' maps at 0."""
 
+import logging
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from workers.networks.network import Network
 from workers.networks.silencing import Audible, Silencer, Slice
 from workers.networks.tails.trace import CannotCut, trace
 from workers.networks.taps import count_calls, edit
+
+log = logging.getLogger(__name__)
 
 TRIED_IMAGES = 2
 TOLERANCE = 1e-5
@@ -46,6 +49,9 @@ def find_zeroing(network: Network, layer: str) -> Zeroing | str:
                 return zeroing
     except (Audible, CannotCut) as reason:
         reasons.append(str(reason))
+    except Exception as error:  # a network can raise anything when it runs otherwise than it was written for
+        log.warning("no weights were found that silence units of layer %s", layer, exc_info=True)
+        reasons.append(f"the search for them failed: {error}")
     return f"no weights silence a unit of layer {layer!r} and nothing else: {'; '.join(dict.fromkeys(reasons))}"
 
 

@@ -73,9 +73,9 @@ class Silencer:
         found = list(self._make(self._layer))
         return list(dict.fromkeys(found))
 
-    def _make(self, of: Of) -> Iterator[Slice]:
-        if of == IMAGES:
-            raise Audible("its map comes from the images by no weights")
+    def _make(self, of: Any) -> Iterator[Slice]:
+        if not isinstance(of, Of) or of == IMAGES:
+            raise Audible("its map is made of something that has no weights for each unit")
         call = self._calls[of.call]
         name, given = name_of(call), arguments_of(call)
         if name in LINEAR | NORMS:

@@ -105,6 +105,32 @@ class Turned(nn.Module):
         return x.roll(1, 1)
 
 
+class Scaled(nn.Module):
+    """A sum whose branches are scaled by parameters of their own, as ConvNeXt does it."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.conv, self.head = nn.Conv2d(3, 6, 1), nn.Conv2d(6, 6, 1), nn.Conv2d(6, 5, 1)
+        self.scale, self.sum = nn.Parameter(torch.rand(6)), nn.Identity()
+
+    def forward(self, x):
+        x = self.stem(x)
+        return self.head(self.sum(x * self.scale.reshape(6, 1, 1) + self.conv(x).sigmoid())).amax((2, 3))
+
+
+class Failing(nn.Module):
+    """Raises for what none but the search for weights does to it."""
+
+    def __init__(self):
+        super().__init__()
+        self.conv, self.head = nn.Conv2d(3, 6, 1), nn.Linear(6, 5)
+
+    def forward(self, x):
+        if not isinstance(self.conv.weight, nn.Parameter):
+            raise LookupError("no zeros here")
+        return self.head(self.conv(x).mean((2, 3)))
+
+
 class Choosing(nn.Module):
     """What it computes depends on a value that it reads."""
 
@@ -156,6 +182,7 @@ CASES = [
     (lambda: Residual(project=True), "relu", [("norm.weight", 0, 1), ("norm.bias", 0, 1), ("side.weight", 0, 1)]),
     (lambda: Residual(head=grouped(6)), "relu", [("head.1.weight", 0, 2)]),
     (lambda: Residual(head=transposed()), "relu", [("head.0.weight", 0, 1)]),
+    (Scaled, "sum", [("head.weight", 1, 1)]),
     (Gated, "act", [("conv.weight", 0, 1), ("conv.bias", 0, 1)]),
     (Gated, "gated", [("project.weight", 1, 1)]),
 ]
@@ -250,6 +277,7 @@ def transformer():
         (Twice, "conv", "'conv.weight' are used elsewhere, too; .*batch_norm"),
         (Twice, "last", "'tied.weight' are used elsewhere, too"),
         (Bare, "sum", "reaches the classes without passing weights"),
+        (Failing, "conv", "the search for them failed: no zeros here"),
         (Choosing, "conv", "depends on values that it reads"),
     ],
 )
