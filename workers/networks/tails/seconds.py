@@ -115,7 +115,8 @@ class _Pass:
         name, groups = name_of(call.function), find_argument(call.function, call.args, call.options, "groups")
         unmixed = behind & ~mixed
         self.behind.append(behind)
-        self.apart.append(unmixed if name in APART or (groups or 1) > 1 else self.none)
+        apart = name in APART or torch.Tag.pointwise in call.function.tags or (groups or 1) > 1
+        self.apart.append(unmixed if apart else self.none)
         return unmixed if name in SUMS else self.none
 
     def _is_live(self, use: Of) -> bool:
