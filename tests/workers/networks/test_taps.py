@@ -4,7 +4,7 @@ from torch import nn
 
 from service.errors import Invalid
 from workers.networks.maps import as_map
-from workers.networks.taps import tap
+from workers.networks.taps import edit, tap
 
 
 class Block(nn.Module):
@@ -140,6 +140,76 @@ def test_gradients_pass_through_maps(network, images):
         network(images)
         maps["stem"].sum().backward()
     assert images.grad.abs().sum() > 0
+
+
+def remove_second(maps):
+    maps[:, 1] = 0
+
+
+def test_what_follows_a_layer_sees_its_map_changed(network, images):
+    stem = network.stem(images).clone()
+    stem[:, 1] = 0
+    changed = stem.relu()
+    block = (network.block.conv(changed) + changed).relu() * 2
+    with torch.no_grad(), edit(network, "stem", 1, remove_second):
+        found = network(images)
+    torch.testing.assert_close(found, network.head((block - 0.5).relu().mean((2, 3))))
+
+
+def test_what_the_layer_put_out_stays_as_it_is(network, images):
+    expected, outputs = by_hand(network, images)["block"], []
+    with network.block.register_forward_hook(lambda *args: outputs.append(args[2])):
+        with torch.no_grad(), edit(network, "block", 1, remove_second):
+            network(images)
+        # hooks that came first see what the layer put out, and nothing overwrote it since
+        torch.testing.assert_close(outputs[0], expected)
+
+
+@pytest.mark.parametrize(("calls", "expected"), [(1, [0, 3]), (2, [2, 0])])
+def test_of_a_layer_that_runs_several_times_one_output_is_changed(calls, expected):
+    class Twice(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.idle = nn.Identity()
+
+        def forward(self, x):
+            return torch.stack([self.idle(x).sum((1, 2, 3)), self.idle(x * 1.5).sum((1, 2, 3))], 1)
+
+    network, images = Twice(), torch.full((1, 1, 2, 1), 1.0)
+    with edit(network, "idle", calls, lambda maps: maps.zero_()):
+        for _ in range(2):
+            assert network(images).tolist() == [expected]
+    assert network(images).tolist() == [[2, 3]]
+
+
+def test_tokens_and_channels_last_are_changed_through_the_view():
+    network, tokens = nn.Sequential(nn.Identity(), nn.Flatten(1)), torch.ones(1, 5, 2)
+
+    class Patches(nn.Module):
+        def forward(self, x):
+            return tokens
+
+    network[0] = Patches()
+    with edit(network, "0", 1, remove_second):
+        found = network(torch.zeros(1, 3, 8, 8)).view(1, 5, 2)
+    assert found[0, :, 0].tolist() == [1] * 5
+    assert found[0, :, 1].tolist() == [1, 0, 0, 0, 0]  # the first token is no patch
+    assert tokens.all()
+
+
+def test_edits_are_gone_however_the_block_is_left(network, images):
+    with edit(network, "stem", 1, remove_second):
+        assert hooks_of(network) == 2
+    assert hooks_of(network) == 0
+    with pytest.raises(ZeroDivisionError), edit(network, "stem", 1, remove_second):
+        raise ZeroDivisionError
+    assert hooks_of(network) == 0
+    with pytest.raises(Invalid, match="no layer"), edit(network, "nowhere", 1, remove_second):
+        pass
+    assert hooks_of(network) == 0
+    with pytest.raises(Invalid, match="no map"), edit(network, "head", 1, remove_second):
+        network(images)
+    assert hooks_of(network) == 0
 
 
 @pytest.mark.parametrize(
