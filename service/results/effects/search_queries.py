@@ -1,7 +1,7 @@
 """The search for units by a class: those that damage it most, with what they detect."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,7 +14,7 @@ from service.results.effects.affected_queries import describe, join_units, selec
 from service.results.effects.tables import AblatedClass, LayerAblation, UnitEffect
 from service.results.queries import answering
 from service.results.search_queries import SORTS, Search, check_name, find_concepts, job_kind
-from service.results.tables import Unit, UnitLabel
+from service.results.tables import LayerDissection, Unit, UnitLabel
 
 KINDS = ("ablation", "dissection", "import")
 """Jobs that such a search may name: for their effects, or for their labels."""
@@ -41,6 +41,8 @@ class _Scope:
     """Which effects answer."""
     labels: sa.ColumnElement[bool]
     """Which dissections label the units."""
+    dissections: Collection[int]
+    """Their ids."""
     labelled: bool
     """Only units that such a dissection saw."""
     concepts: Mapping[int, Concept]
@@ -76,25 +78,27 @@ def _find_page(session: Session, scope: _Scope, page: PageRequest) -> Page:
     same = sa.and_(*(key == mark for key, mark in zip(_KEYS, keys[1:], strict=False)))
     statement = select_affected(scope.labels).join(found, same)
     if _asks_for_pairs(page.filters):
-        pair = sa.and_(UnitLabel.unit_id == Unit.id, UnitLabel.concept_id == keys[-1])
-        statement = statement.join(UnitLabel, pair).add_columns(UnitLabel.concept_id, UnitLabel.iou)
+        statement = statement.add_columns(keys[-1].label("concept_id"), found.c.iou)
     elif page.filters["concept"] is not None:
         statement = statement.add_columns(Unit.concept_id, Unit.iou)
     return paginate(session, statement, keys, page, descending=descending)
 
 
 def _search(classes: Sequence[int], scope: _Scope, wanted: Mapping[str, Any]) -> Search:
-    """A statement that selects nothing yet of the effects that fit, and the columns that sort it."""
+    """A statement of the effects that fit, of which it selects the pair's IoU at most, and the columns that sort it."""
     effects = sa.select().select_from(UnitEffect).where(UnitEffect.class_id.in_(classes), scope.effects)
     sort = wanted["sort"].removeprefix("-")
     filtered = scope.labelled or wanted["detectors"] or any(wanted[name] is not None for name in _LABEL_FILTERS)
     if filtered or sort not in EFFECT_SORTS:
         effects = join_units(effects, scope.labels, isouter=not filtered)
+    if filtered and len(scope.classes) == 1:
+        # of the unit once more, so that a database may begin with the few of one model
+        effects = effects.where(Unit.dissection_id.in_(scope.dissections))
     sorts: dict[str, SortKey] = {**SORTS, "iou": sa.func.coalesce(Unit.iou, 0.0, type_=sa.Float), **EFFECT_SORTS}
     if not _asks_for_pairs(wanted):
         return _filter(effects, Unit, scope, wanted), [sorts[sort], *_KEYS]
     pairs = _filter(effects.join(UnitLabel, UnitLabel.unit_id == Unit.id), UnitLabel, scope, wanted)
-    return pairs, [(sorts | {"iou": UnitLabel.iou})[sort], *_KEYS, UnitLabel.concept_id]
+    return pairs.add_columns(UnitLabel.iou), [(sorts | {"iou": UnitLabel.iou})[sort], *_KEYS, UnitLabel.concept_id]
 
 
 def _asks_for_pairs(wanted: Mapping[str, Any]) -> bool:
@@ -119,30 +123,40 @@ def _find_scope(session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any])
     kind = job_kind(session, team_id, wanted["job"], KINDS)
     ablation_job, label_job = (wanted["job"], None) if kind == "ablation" else (None, wanted["job"])
     concepts = find_concepts(session, team_id, wanted)
-    found = _find_ablated(session, team_id, wanted, ablation_job)
+    labels = answering(label_job, wanted["method"])
+    found = _find_ablated(session, team_id, wanted, ablation_job, labels)
     pinned = wanted["layer"] is not None or ablation_job is not None
     return _Scope(
-        classes=sorted({class_id for class_id, _ in found}),
-        effects=UnitEffect.ablation_id.in_({id for _, id in found}) if pinned else sa.and_(UnitEffect.current),
-        labels=answering(label_job, wanted["method"]),
+        classes=sorted({class_id for class_id, _, _ in found}),
+        effects=UnitEffect.ablation_id.in_({id for _, id, _ in found}) if pinned else sa.and_(UnitEffect.current),
+        labels=labels,
+        dissections={id for _, _, id in found if id is not None},
         labelled=label_job is not None,
         concepts=concepts,
     )
 
 
 def _find_ablated(
-    session: Session, team_id: uuid.UUID, wanted: Mapping[str, Any], job_id: uuid.UUID | None
-) -> Sequence[tuple[int, int]]:
-    """The classes of the name that is asked for, with the ablations that know them; raise Invalid for unknown names."""
+    session: Session,
+    team_id: uuid.UUID,
+    wanted: Mapping[str, Any],
+    job_id: uuid.UUID | None,
+    labels: sa.ColumnElement[bool],
+) -> Sequence[tuple[int, int, int | None]]:
+    """The classes of the name that is asked for, each with an ablation that knows it, and what labels its units.
+
+    Raise Invalid for unknown names.
+    """
     models = [Model.team_id == team_id, *([] if wanted["model"] is None else [Model.name == wanted["model"]])]
     layers = [] if wanted["layer"] is None else [Layer.name == wanted["layer"]]
     answers = LayerAblation.current if job_id is None else LayerAblation.job_id == job_id
     statement = (
-        sa.select(Class.id, LayerAblation.id)
+        sa.select(Class.id, LayerAblation.id, LayerDissection.id)
         .join(Model, Model.id == Class.model_id)
         .join(AblatedClass, AblatedClass.class_id == Class.id)
         .join(LayerAblation, LayerAblation.id == AblatedClass.ablation_id)
         .join(Layer, Layer.id == LayerAblation.layer_id)
+        .join(LayerDissection, sa.and_(LayerDissection.layer_id == Layer.id, labels), isouter=True)
         .where(*models, *layers, Class.name == wanted["class_name"], answers)
     )
     found = session.execute(statement).tuples().all()
