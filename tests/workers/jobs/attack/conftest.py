@@ -1,12 +1,13 @@
 """Networks and images to attack, and what an attack left of them, read back from the database and the artifacts."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pytest
 import sqlalchemy as sa
+import torch
 from PIL import Image
 
 from service.catalog.tables import Class, Layer
@@ -39,6 +40,15 @@ class Found:
     @property
     def figures(self) -> dict[str, Any]:
         return self.attack.figures
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """So small networks gain nothing from several, which wait for each other."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
 
 
 @pytest.fixture
