@@ -44,12 +44,12 @@ def lines(measured: Sequence[Measurement]) -> Iterator[str]:
     yield from _table(
         ("seed", "Pearson's r", "p", "Spearman's rho", "p", "mean IoU by importance (units)"), map(_important, measured)
     )
+    yield ""
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
     yield from ("", f"| {' | '.join(head)} |", "|---" * len(head) + "|")
     yield from (f"| {' | '.join(row)} |" for row in rows)
-    yield ""
 
 
 def _dissected(m: Measurement) -> Iterator[Sequence[str]]:

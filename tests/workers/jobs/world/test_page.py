@@ -25,7 +25,7 @@ def measurement(seed: int) -> Measurement:
 
 
 def test_every_figure_has_its_column_and_every_seed_its_row() -> None:
-    tables = "\n".join(lines([measurement(0), measurement(1)])).strip().split("\n\n\n")
+    tables = "\n".join(lines([measurement(0), measurement(1)])).strip().split("\n\n")
     detected, removed, free, important = [
         [[cell.strip() for cell in line.strip("|").split("|")] for line in table.splitlines()] for table in tables
     ]
