@@ -105,18 +105,6 @@ def cut(
     return ordered.limit(page.limit + 1)
 
 
-def unite(
-    parts: Sequence[sa.Select[*tuple[Any, ...]]], keys: int, page: PageRequest, *, descending: bool = False
-) -> sa.Subquery:
-    """The same of several statements together that `cut` has cut, each by as many keys.
-
-    So each statement finds its part by its own index, where a database would sort the whole of their union.
-    """
-    union = sa.union_all(*(sa.select(part.subquery()) for part in parts))
-    order = sa.desc if descending else sa.asc
-    return union.order_by(*(order(f"sort_key_{i}") for i in range(keys))).limit(page.limit + 1).subquery()
-
-
 def merge(parts: Sequence[Page], keys: int, page: PageRequest, *, descending: bool = False) -> Page:
     """One page of several statements' rows, each paginated for the same request and by as many `keys`.
 

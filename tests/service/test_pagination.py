@@ -16,7 +16,7 @@ from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column
 
 from service.database import UtcDateTime
 from service.errors import InvalidCursor
-from service.pagination import MAX_LIMIT, Page, PageQuery, PageRequest, cut, paginate, unite
+from service.pagination import MAX_LIMIT, Page, PageQuery, PageRequest, paginate
 
 QUICK = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -87,35 +87,6 @@ def test_walk_shows_each_row_once_and_in_order(
         assert shown == list(session.scalars(at_once))
         assert all(len(page.data) == limit for page in pages[:-1])
         assert pages[-1].data or not rows
-        session.rollback()
-    connection.rollback()
-
-
-@QUICK
-@given(rows=things, keys=st.sampled_from(sorted(KEYS)), limit=st.integers(1, 5), descending=st.booleans())
-def test_statements_together_show_what_they_do_at_once(
-    connection: sa.Connection, rows: list[Thing], keys: str, limit: int, descending: bool
-) -> None:
-    with Session(connection, join_transaction_mode="create_savepoint") as session:
-        session.add_all(rows)
-        session.flush()
-        columns, shown, cursor = KEYS[keys], [], None
-        while True:
-            page = PageRequest(limit, cursor)
-            parts = [
-                cut(sa.select().where(Thing.count == n), columns, page, descending=descending) for n in range(-2, 3)
-            ]
-            found = unite(parts, len(columns), page, descending=descending)
-            marks = [found.c[f"sort_key_{i}"] for i in range(len(columns))]
-            told = paginate(
-                session, sa.select(Thing).join(found, Thing.id == marks[-1]), marks, page, descending=descending
-            )
-            shown += [thing.id for thing in told.data]
-            cursor = told.next_cursor
-            if cursor is None:
-                break
-        at_once = sa.select(Thing.id).order_by(*(key.desc() if descending else key.asc() for key in columns))
-        assert shown == list(session.scalars(at_once))
         session.rollback()
     connection.rollback()
 

@@ -9,7 +9,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from service.catalog.tables import Class, Concept, Layer, Model
-from service.pagination import Page, PageRequest, SortKey, cut, paginate, unite
+from service.pagination import Page, PageRequest, SortKey, cut, paginate
 from service.results.effects.affected_queries import describe, join_units, select_affected
 from service.results.effects.tables import AblatedClass, LayerAblation, UnitEffect
 from service.results.queries import answering
@@ -18,8 +18,6 @@ from service.results.tables import LayerDissection, Unit, UnitLabel
 
 KINDS = ("ablation", "dissection", "import")
 """Jobs that such a search may name: for their effects, or for their labels."""
-MOST_PARTS = 100
-"""Of a union, which databases limit; beyond, classes share a part."""
 
 
 EFFECT_SORTS: Mapping[str, SortKey] = {
@@ -69,19 +67,30 @@ def search_by_class(session: Session, team_id: uuid.UUID, page: PageRequest) -> 
 def _find_page(session: Session, scope: _Scope, page: PageRequest) -> Page:
     """Rows of `select_affected`, with concept and IoU where a concept is asked for."""
     descending = page.filters["sort"].startswith("-")
-    groups = [scope.classes[start::MOST_PARTS] for start in range(min(MOST_PARTS, len(scope.classes)))]
-    searches = [_search(classes, scope, page.filters) for classes in groups]
-    parts = [cut(statement, keys, page, descending=descending) for statement, keys in searches]
+    effects, keys = _search(scope.classes, scope, page.filters)
+    if len(scope.classes) > 1 and page.filters["sort"].removeprefix("-") == "effect":
+        effects = effects.where(_within_reach(scope, page, descending))
     # keys so far: only the effects of the page are joined with their figures and names
-    found = unite(parts, len(searches[0][1]), page, descending=descending)
-    keys = [found.c[f"sort_key_{i}"] for i in range(len(searches[0][1]))]
-    same = sa.and_(*(key == mark for key, mark in zip(_KEYS, keys[1:], strict=False)))
+    found = cut(effects, keys, page, descending=descending).subquery()
+    marks = [found.c[f"sort_key_{i}"] for i in range(len(keys))]
+    same = sa.and_(*(key == mark for key, mark in zip(_KEYS, marks[1:], strict=False)))
     statement = select_affected(scope.labels).join(found, same)
     if _asks_for_pairs(page.filters):
-        statement = statement.add_columns(keys[-1].label("concept_id"), found.c.iou)
+        statement = statement.add_columns(marks[-1].label("concept_id"), found.c.iou)
     elif page.filters["concept"] is not None:
         statement = statement.add_columns(Unit.concept_id, Unit.iou)
-    return paginate(session, statement, keys, page, descending=descending)
+    return paginate(session, statement, marks, page, descending=descending)
+
+
+def _within_reach(scope: _Scope, page: PageRequest, descending: bool) -> sa.ColumnElement[bool]:
+    """Whether an effect's rank leaves it a place on the page: one class alone fills a page up to some rank.
+
+    So an index on class and rank ends early for all classes, where a database would sort all of their effects.
+    """
+    first, keys = _search(scope.classes[:1], scope, page.filters)
+    last = cut(first, keys, page, descending=descending).with_only_columns(keys[0]).offset(page.limit).limit(1)
+    bound = sa.func.coalesce(last.scalar_subquery(), 0 if descending else 2**31 - 1)
+    return UnitEffect.rank >= bound if descending else UnitEffect.rank <= bound
 
 
 def _search(classes: Sequence[int], scope: _Scope, wanted: Mapping[str, Any]) -> Search:
