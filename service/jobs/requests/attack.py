@@ -22,7 +22,8 @@ class OneOrMore(fields.Field[Any]):
         self._list = fields.List(self._name, validate=[validate.Length(1, most), Distinct()])
         name = {"type": "string", "minLength": 1, "maxLength": 256}
         several = {"type": "array", "items": name, "minItems": 1, "maxItems": most, "uniqueItems": True}
-        super().__init__(metadata=metadata | {"anyOf": [name, several]}, **options)
+        nothing = [{"type": "null"}] if options.get("allow_none") else []
+        super().__init__(metadata=metadata | {"anyOf": [name, several, *nothing]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         return (self._list if isinstance(value, list) else self._name).deserialize(value, attr, data, **kwargs)

@@ -81,7 +81,7 @@ def find_dissection(session: Session, team_id: uuid.UUID, job_id: uuid.UUID) -> 
     """The team's dissection; raise NotFound without one, Invalid for another kind, Conflict unless it has succeeded."""
     job = find_job(session, team_id, job_id)
     if job.kind != "dissection":
-        raise Invalid(f"the job {job_id} is of kind {job.kind}; only dissections can be compared, checked and exported")
+        raise Invalid(f"the job {job_id} is of kind {job.kind}; only dissections can be compared and checked")
     if job.state != "succeeded":
         raise Conflict(f"the job {job_id} is {job.state}; compare, check or export it once it has succeeded")
     return job
