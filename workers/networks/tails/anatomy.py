@@ -55,16 +55,11 @@ class Anatomy:
         return held + 2 * self.apart.row_bytes()
 
     def _is_sum(self, node: Node) -> bool:
-        axis, first = SUMS.get(name_of(node.operator)), node.args[0]
-        if (
-            axis is None
-            or node.inputs != [first]
-            or first not in self.owners
-            or node.argument("groups") not in (None, 1)
-        ):
+        axis = SUMS.get(name_of(node.operator))
+        if axis is None or node.inputs != [*node.args[:1]] or node.args[0] not in self.owners:
             return False
-        dimensions = len(self.graph.shape(first).sizes) - 1
-        return self.owners[first].axis == axis % dimensions
+        dimensions = len(self.graph.shape(node.args[0]).sizes) - 1
+        return node.argument("groups") in (None, 1) and self.owners[node.args[0]].axis == axis % dimensions
 
     def _schedule(self, nodes: Sequence[Node], needed: set[Of]) -> Schedule:
         chosen = {node.index: node for node in [*self.graph.constants(nodes), *nodes]}

@@ -11,7 +11,7 @@ from workers.networks.tails.tail import LOGITS, Condition, Kept, Tail
 from workers.networks.tails.trace import CannotCut
 from workers.networks.tails.whole import WholeTail
 
-SEED, IMAGES = 0, 2
+SEED, TRIED = 0, 2
 CLOSE = 1e-4
 """Of the logits' scale, by how much the two may differ."""
 CLOSE_CHANGE, ROUNDING = 1e-2, 1e-5
@@ -24,8 +24,8 @@ def noise(network: Network, count: int) -> Tensor:
     return torch.randn(count, 3, *network.input.size, generator=generator).to(network.device)
 
 
-def check_alike(cut: CutTail, whole: WholeTail) -> None:
-    """Hold a cut tail against the whole network for some conditions.
+def check_alike(cut: CutTail, whole: WholeTail, expected: Kept) -> None:
+    """Hold a cut tail against the whole network for some conditions; `expected` is what it kept of TRIED images.
 
     Raises
     ------
@@ -34,8 +34,7 @@ def check_alike(cut: CutTail, whole: WholeTail) -> None:
     Invalid
         If what the units show does not reach the classes.
     """
-    pixels = noise(cut.network, IMAGES)
-    kept, expected = cut.keep(pixels), whole.keep(pixels)
+    kept = cut.keep(noise(cut.network, TRIED))
     maps, untouched = whole.maps(expected), expected[LOGITS].to(cut.network.device)
     if not torch.allclose(cut.maps(kept), maps, rtol=0, atol=CLOSE * float(maps.abs().max())):
         raise CannotCut("cut up, it does not compute the layer's output")
@@ -50,17 +49,15 @@ def check_alike(cut: CutTail, whole: WholeTail) -> None:
             raise CannotCut("cut up, it does not compute what it computes as a whole")
 
 
-def check_single(whole: WholeTail) -> None:
+def check_single(whole: WholeTail, expected: Kept) -> None:
     """Raise Invalid where what the network says of an image depends on the images beside it."""
-    pixels = noise(whole.network, IMAGES)
-    together, alone = (whole.keep(images)[LOGITS][0] for images in (pixels, pixels[:1]))
+    together, alone = (kept[LOGITS][0] for kept in (expected, whole.keep(noise(whole.network, TRIED)[:1])))
     if not torch.allclose(together, alone, rtol=0, atol=CLOSE_CHANGE * float(together.abs().max())):
         raise Invalid("what the network says of an image depends on the images beside it", "/model")
 
 
-def check_reached(whole: WholeTail) -> None:
+def check_reached(whole: WholeTail, kept: Kept) -> None:
     """Raise Invalid where the classes do not depend on the layer, or are its units themselves."""
-    kept = whole.keep(noise(whole.network, IMAGES))
     ends = [0, whole.units - 1]
     *alone, none = _logits(whole, kept, _fill(whole.maps(kept)), [*([unit] for unit in ends), range(whole.units)])
     untouched = kept[LOGITS].to(none.device)
@@ -72,9 +69,9 @@ def check_reached(whole: WholeTail) -> None:
 
 
 def _conditions(units: int) -> list[Condition]:
-    """Choose a first and a last unit, a few together, and all but a few."""
+    """Choose a unit alone, a few together, and all but a few."""
     some = sorted({0, units // 3, 2 * units // 3})
-    return [[0], [units - 1], some, [unit for unit in range(units) if unit not in some[:2]]]
+    return [[units - 1], some, [unit for unit in range(units) if unit not in some[:2]]]
 
 
 def _fill(maps: Tensor) -> Tensor:

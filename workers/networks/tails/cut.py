@@ -5,9 +5,7 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
-from workers.networks.footprint import batch_size
 from workers.networks.maps import as_map
-from workers.networks.network import Network
 from workers.networks.tails.anatomy import Anatomy
 from workers.networks.tails.apart import Pair
 from workers.networks.tails.block import CutBlock
@@ -17,12 +15,13 @@ from workers.networks.tails.refusals import classes_themselves, unreached
 from workers.networks.tails.rows import RowLimit, keep_all
 from workers.networks.tails.tail import LOGITS, OUTPUT, Kept
 from workers.networks.tails.trace import IMAGES
+from workers.networks.tails.whole import WholeTail
 
 FRONT = "front"
 """Begins the names of what goes into the tail beside the layer's output."""
 ENOUGH = 8 * 2**20
 """Bytes of the largest value of some rows beyond which a CPU gains nothing from more."""
-FEWEST, MOST = 16, 4096
+FEWEST, MOST = 4, 4096
 
 
 class CutTail:
@@ -38,14 +37,12 @@ class CutTail:
 
     cut, reason = True, None
 
-    def __init__(self, network: Network, layer: str, graph: Graph, units: int, memory_bytes: int) -> None:
-        self.network, self.layer, self.units = network, layer, units
-        self.anatomy = Anatomy(graph, self._own(graph), units)
-        _check_reached(self.anatomy, layer)
-        blank = torch.zeros(1, 3, *network.input.size, device=network.device)
-        with torch.inference_mode():
-            self._images = RowLimit(batch_size(network.module, blank, memory_bytes))
-        self.limit = RowLimit(_count_rows(self.anatomy, network.device, memory_bytes))
+    def __init__(self, whole: WholeTail, graph: Graph, memory_bytes: int) -> None:
+        self.network, self.layer, self.units = whole.network, whole.layer, whole.units
+        self.anatomy = Anatomy(graph, self._own(graph), self.units)
+        _check_reached(self.anatomy, self.layer)
+        self._images = RowLimit(whole.limit.rows)
+        self.limit = RowLimit(_count_rows(self.anatomy, self.network.device, memory_bytes))
         self.image_bytes = self.anatomy.image_bytes()
 
     def keep(self, pixels: Tensor) -> Kept:

@@ -5,7 +5,7 @@ import logging
 from service.errors import Invalid
 from workers.networks.layers import LayerInfo, list_layers, pick_layers
 from workers.networks.network import Network
-from workers.networks.tails.checking import check_alike, check_reached, check_single, noise
+from workers.networks.tails.checking import TRIED, check_alike, check_reached, check_single, noise
 from workers.networks.tails.cut import CutTail
 from workers.networks.tails.graph import FEW, MORE, compare
 from workers.networks.tails.tail import Tail
@@ -26,16 +26,17 @@ def open_tail(network: Network, layer: str, memory_bytes: int) -> Tail:
     """
     found = _find(network, layer)
     whole = WholeTail(network, layer, found.units, memory_bytes)
-    check_single(whole)
+    expected = whole.keep(noise(network, TRIED))
+    check_single(whole, expected)
     try:
         cut = _cut(whole, memory_bytes)
-        check_alike(cut, whole)
+        check_alike(cut, whole, expected)
     except Invalid:
         raise
     except Exception as error:  # a network can do anything when it is looked at closely
         whole.reason = str(error) if isinstance(error, CannotCut) else f"{type(error).__name__}: {error}"
         log.info("the whole network runs for layer %s: %s", layer, whole.reason)
-        check_reached(whole)
+        check_reached(whole, expected)
         return whole
     return cut
 
@@ -51,4 +52,4 @@ def _cut(whole: WholeTail, memory_bytes: int) -> CutTail:
     network, images = whole.network, noise(whole.network, MORE)
     layer = network.module.get_submodule(whole.layer)
     few, more = (trace(network.module, layer, whole.calls, images[:count].clone()) for count in (FEW, MORE))
-    return CutTail(network, whole.layer, compare(few, more), whole.units, memory_bytes)
+    return CutTail(whole, compare(few, more), memory_bytes)

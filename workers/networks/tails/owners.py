@@ -69,9 +69,9 @@ def _follow(graph: Graph, node: Node, found: Mapping[Of, Owners]) -> list[Owners
         return _move(graph, node, found)
     if torch.Tag.pointwise in node.operator.tags or name in POINTWISE:
         return _combine(graph, node, found)
-    first = node.args[0]
+    first = node.args[0] if node.args else None
     alone = [use for use in node.inputs if use in found] == [first]
-    if not alone or len(node.inputs) != 1:
+    if first is None or not alone or len(node.inputs) != 1:
         return None
     owners = found[first]
     if name in BY_CHANNEL and owners.axis == 0:
@@ -119,9 +119,10 @@ def _reduce(graph: Graph, node: Node, owners: Owners) -> list[Owners] | None:
 def _move(graph: Graph, node: Node, found: Mapping[Of, Owners]) -> list[Owners] | None:
     """Owners after a rearrangement: it is done to them, with the image's number beside each."""
     base = 1 + max(int(owners.table.max()) for owners in found.values())
-    exact = all(shape and shape.dtype in (torch.float32, torch.float64) for shape in node.shapes)
+    shapes = [*node.shapes, *map(graph.shape, node.inputs)]
+    exact = all(shape and shape.dtype in (torch.float32, torch.float64) for shape in shapes)
     if node.argument("value") or not exact or FEW * base > LARGEST:
-        return None  # it pads with something else than zeros, or cannot hold the numbers
+        return None  # it pads with something else than zeros, or one of them cannot hold the numbers
     values = {use: _numbered(graph, use, found.get(use), base) for use in node.inputs}
     args, options = node.fill(values, FEW)
     moved = node.function(*_without_values(args), **options)

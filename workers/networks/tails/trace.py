@@ -65,14 +65,13 @@ class Call:
 
 @dataclass
 class Trace:
-    """The calls of one pass; what the layer and the network put out."""
+    """The calls of one pass, and which of them the layer's output and the logits come from."""
 
     images: Tensor
     calls: list[Call] = field(default_factory=list)
     layer: Of = IMAGES
     output: Tensor | None = None
     logits: Of = IMAGES
-    result: Tensor | None = None
 
 
 class _Known(NamedTuple):
@@ -202,8 +201,8 @@ def trace(module: nn.Module, layer: nn.Module, calls: int, images: Tensor) -> Tr
         return found.output
 
     with torch.inference_mode(), layer.register_forward_hook(note), recorder:
-        found.result = module(images)
-    found.logits = recorder.find(found.result)
+        logits = module(images)
+    found.logits = recorder.find(logits)
     return found
 
 

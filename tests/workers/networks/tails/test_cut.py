@@ -27,7 +27,7 @@ CASES = [
     ("mobilenet_v2", "features.4.conv.0", CHANNELS),
     ("mobilenet_v2", "features.8", CHANNELS),
     ("mobilenet_v3", "features.4.block.0", CHANNELS),
-    ("mobilenet_v3", "features.4.block.2.fc1", CHANNELS),
+    ("mobilenet_v3", "features.9.block.2.fc1", CHANNELS),
     ("squeezenet", "features.6.squeeze", CHANNELS),
     ("squeezenet", "features.12", CHANNELS),
     ("googlenet", "inception4a.branch2.0", CHANNELS),
