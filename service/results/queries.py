@@ -1,7 +1,7 @@
 """What was found: written by the job that found it, read a unit at a time; always within one team."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from service.catalog.tables import Concept, Layer, Model
 from service.database import bulk_insert
 from service.errors import NotFound
-from service.results.tables import OWN_METHOD, LayerDissection, Unit, UnitLabel
+from service.results.tables import OWN_METHOD, LayerDissection, TopImage, Unit, UnitLabel
 
 
 class LabelResult(NamedTuple):
@@ -97,13 +97,8 @@ def write_dissection(
 
 
 def _retire(session: Session, layer_ids: Sequence[int], method: str) -> None:
-    old = list(
-        session.scalars(
-            sa.select(LayerDissection.id).where(
-                LayerDissection.layer_id.in_(layer_ids), LayerDissection.method == method, LayerDissection.current
-            )
-        )
-    )
+    newest = (LayerDissection.layer_id.in_(layer_ids), LayerDissection.method == method, LayerDissection.current)
+    old = list(session.scalars(sa.select(LayerDissection.id).where(*newest)))
     for table, dissection_id in ((UnitLabel, UnitLabel.dissection_id), (Unit, Unit.dissection_id)):
         session.execute(sa.update(table).where(dissection_id.in_(old)).values(current=False))
     session.execute(sa.update(LayerDissection).where(LayerDissection.id.in_(old)).values(current=False))
@@ -126,6 +121,14 @@ def _write_layer(session: Session, job: ResultsJob, layer: LayerResult, method: 
     names = [*LabelResult._fields, "unit_id", "dissection_id", "current"]
     rows = ((*label, ids[unit.index], dissection.id, own) for unit in layer.units for label in unit.labels)
     bulk_insert(session, UnitLabel, names, rows)
+    top_images = (row for unit in layer.units for row in _top_images(unit, ids[unit.index]))
+    bulk_insert(session, TopImage, ["digest", "unit_id", "rank", "peak"], top_images)
+
+
+def _top_images(unit: UnitResult, unit_id: int) -> Iterator[tuple[Any, ...]]:
+    # an image may be there twice, its highest peak first
+    best = {top["digest"]: (rank, top["peak"]) for rank, top in reversed([*enumerate(unit.top_images, start=1)])}
+    return ((digest, unit_id, *found) for digest, found in best.items())
 
 
 def _write_units(

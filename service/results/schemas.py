@@ -196,6 +196,23 @@ class StoredEffectSchema(EffectSchema):
     p_value = fields.Float(required=True, metadata={"description": "of accuracy_change, exact and paired"})
 
 
+class ShiftSchema(Schema):
+    """How the newest attack with a target moved a unit, over the images on which it succeeded."""
+
+    attack = fields.UUID(required=True, metadata={"description": "the job"})
+    target = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "null for any other class, `least-likely` for each image's own"},
+    )
+    mean_peak_change = fields.Float(
+        required=True, metadata={"description": "of the unit's peak activation, attacked minus original"}
+    )
+    mean_peak_change_low = _score("lower end of the 99 % interval over images; null of a single image")
+    mean_peak_change_high = _score("upper end")
+    rank = fields.Integer(required=True, metadata={"description": "1 for the layer's unit moved most, up or down"})
+
+
 class UnitSchema(Schema):
     """A unit of a layer of a model."""
 
@@ -206,6 +223,9 @@ class UnitSchema(Schema):
     label = fields.Nested(FoundLabelSchema, required=True, allow_none=True)
     match = fields.Nested(MatchSchema, allow_none=True, metadata={"description": "the concept that was asked for"})
     effect = fields.Nested(EffectSchema, metadata={"description": "on the class that was asked for"})
+    shift = fields.Nested(
+        ShiftSchema, metadata={"description": "by an attack whose target is that class, where one watched the layer"}
+    )
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
@@ -213,7 +233,7 @@ class UnitDetailSchema(UnitSchema):
     """All that was found of a unit."""
 
     class Meta:  # noqa: D106
-        exclude = ("match", "effect")
+        exclude = ("match", "effect", "shift")
 
     active = fields.Integer(
         required=True, allow_none=True, metadata={"description": "grid cells above the threshold, over all images"}
@@ -240,6 +260,11 @@ class UnitDetailSchema(UnitSchema):
         fields.Nested(StoredEffectSchema),
         required=True,
         metadata={"description": "on the classes that are kept of it, most damaged first"},
+    )
+    attacks = fields.List(
+        fields.Nested(ShiftSchema),
+        required=True,
+        metadata={"description": "the newest attack with each target that watched it, what moved it most first"},
     )
 
 

@@ -144,7 +144,8 @@ def job_kind(session: Session, team_id: uuid.UUID, job_id: uuid.UUID | None, kin
     kind = session.scalar(sa.select(Job.kind).where(Job.team_id == team_id, Job.id == job_id))
     if kind not in kinds:
         problem = f"there is no job {job_id} here" if kind is None else f"the job {job_id} is of kind {kind}"
-        remedy = "; name a class with it, as in class=beach" if kind == "ablation" else ""
+        searchable = kind == "ablation" and "dissection" in kinds
+        remedy = "; name a class with it, as in class=beach" if searchable else ""
         raise Invalid(f"{problem}{remedy}; GET /v1/jobs?kind={kinds[0]} lists those that can be named", "query:job")
     return kind
 

@@ -8,6 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
 from service.catalog.tables import Concept, Layer, Model
+from service.results.attacks.shift_queries import Shift, shifts_towards
 from service.results.effects.queries import EffectResult
 from service.results.effects.tables import LayerAblation, UnitEffect
 from service.results.queries import FoundUnit, find_units
@@ -26,12 +27,16 @@ class Place(NamedTuple):
 
 
 class Affected(NamedTuple):
-    """A unit with its effect on a class, and what it detects; with the concept that was asked for as in `Match`."""
+    """A unit with its effect on a class, what it detects, and how attacks towards the class moved it.
+
+    With the concept that was asked for as in `Match`.
+    """
 
     place: Place
     effect: EffectResult
     class_name: str
     found: FoundUnit | None
+    shift: Shift | None = None
     concept: Concept | None = None
     iou: float | None = None
 
@@ -76,7 +81,13 @@ def describe(session: Session, team_id: uuid.UUID, rows: Sequence[Any], class_na
     """What rows of `select_affected` are about; the effects are on a class of this name."""
     ids = [row.unit_id for row in rows if row.unit_id is not None]
     units = {unit.id: unit for unit in find_units(session, team_id, Unit.id.in_(ids))}
-    return [Affected(*_split(row), class_name, units.get(row.unit_id)) for row in rows]
+    affected = [Affected(*_split(row), class_name, units.get(row.unit_id)) for row in rows]
+    shifts = shifts_towards(session, team_id, [_towards(row) for row in affected])
+    return [row._replace(shift=shifts.get(_towards(row))) for row in affected]
+
+
+def _towards(row: Affected) -> tuple[int, str, int]:
+    return row.effect.class_id, row.layer, row.unit
 
 
 def _split(row: Any) -> tuple[Place, EffectResult]:

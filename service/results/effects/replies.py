@@ -4,6 +4,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from service.results.attacks.replies import describe_shift
+from service.results.attacks.shift_queries import Shift
 from service.results.effects.affected_queries import Affected, Place
 from service.results.effects.explaining_queries import Explained, Importance
 from service.results.effects.explanation import SIZES, LabelledChange, gather, removals
@@ -23,12 +25,15 @@ def describe_affected(row: Affected) -> dict[str, Any]:
     described = describe_unit(row, row.found) | describe_fit(row.found, row.concept, row.iou)
     described["links"] |= _links(row, row.place)
     described["links"]["explanation"] = explanation_address(row.class_name, row.model, row.layer)
-    return described | {"effect": _describe_effect(row.class_name, row.effect)}
+    shift = {} if row.shift is None else {"shift": describe_shift(row.shift)}
+    return described | {"effect": _describe_effect(row.class_name, row.effect)} | shift
 
 
-def describe_seen(seen: SeenUnit, dissected: Dissected | None, imported: Sequence[FoundUnit]) -> dict[str, Any]:
-    """All that dissections and an ablation found of a unit, for `UnitDetailSchema`."""
-    described = describe_detail(seen, dissected, imported)
+def describe_seen(
+    seen: SeenUnit, dissected: Dissected | None, imported: Sequence[FoundUnit], shifts: Sequence[Shift]
+) -> dict[str, Any]:
+    """All that dissections, an ablation and attacks found of a unit, for `UnitDetailSchema`."""
+    described = describe_detail(seen, dissected, imported) | {"attacks": list(map(describe_shift, shifts))}
     if seen.removed is None:
         return {**described, **dict.fromkeys(_UNIT_FIGURES), "effects": []}
     described["links"] |= _links(seen, seen.removed.place)

@@ -137,6 +137,7 @@ def test_a_unit_has_all_that_was_found_of_it(client: FlaskClient, job: uuid.UUID
         "imported": [],
         **dict.fromkeys(("importance", "accuracy_change", "accuracy_change_low", "accuracy_change_high")),
         "effects": [],
+        "attacks": [],
     }
     assert client.get(f"{detector['links']['self']}?job={job}").status_code == 200
 
