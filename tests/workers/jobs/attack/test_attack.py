@@ -1,4 +1,4 @@
-"""Whole attacks against the brute force: which images, what became of them, which units moved and who else is fooled."""
+"""Whole attacks against the brute force: which images, what became of them, which units moved, who else is fooled."""
 
 import json
 
