@@ -2,6 +2,8 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 from workers.analysis.ablation.importance import Correlation
@@ -9,7 +11,20 @@ from workers.jobs.world.dissecting import Dissection
 from workers.jobs.world.removing import KEPT, SIZES, Outcome, Range, Removals
 
 Figures = Callable[[Mapping[str, float], Outcome, Outcome], Sequence[str]]
+KINDS = (*(f"{size} units" for size in SIZES), f"all but {KEPT}")
 CATEGORIES = ("object", "part", "material", "color")
+PAPER = {
+    "4 units": [("ski resort", "0.814 to 0.640", "-0.174", "0.533 to 0.532")],
+    "20 units": [
+        ("ski resort", "0.814 to 0.535", "-0.279", "0.533 to 0.526"),
+        ("365 classes", "to 0.530", "", ""),
+    ],
+    "all but 20": [
+        ("ski resort", "0.814 to 0.777", "-0.037", "0.533 to 0.021"),
+        ("365 classes", "", "-0.036", ""),
+    ],
+}
+"""Bau et al., PNAS 2020: VGG-16's conv5_3, 512 units, Places365; accuracy, its change, all-class accuracy."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +50,7 @@ def lines(measured: Sequence[Measurement]) -> Iterator[str]:
     )
     yield from _table(
         ("removed", "seed", "accuracy", "change (95 %)", "random (90 %)", "other classes", "all-class", "random"),
-        _removed(measured, _under_argmax),
+        _beside_paper(_removed(measured, _under_argmax)),
     )
     yield from _table(
         ("removed", "seed", "accuracy", "change (95 %)", "random (90 %)", "AUROC", "change", "random"),
@@ -65,12 +80,19 @@ def _found(found: Dissection) -> Sequence[str]:
 
 def _removed(measured: Sequence[Measurement], figures: Figures) -> Iterator[Sequence[str]]:
     """For each kind of removal a row for each seed."""
-    cases = {f"{size} units": place for place, size in enumerate(SIZES)}
-    for name, place in (*cases.items(), (f"all but {KEPT}", len(SIZES))):
+    for place, name in enumerate(KINDS):
         for m in measured:
             of = m.removals
             pair = [*of.most, of.kept][place], [*of.random, of.kept_random][place]
             yield name, str(m.seed), *figures(of.untouched, *pair)
+
+
+def _beside_paper(rows: Iterable[Sequence[str]]) -> Iterator[Sequence[str]]:
+    """After each kind of removal what the paper has of it."""
+    for name, group in groupby(rows, key=itemgetter(0)):
+        yield from group
+        for of, accuracy, change, all_class in PAPER.get(name, []):
+            yield name, f"paper, {of}", accuracy, change, "", "", all_class, ""
 
 
 def _under_argmax(untouched: Mapping[str, float], chosen: Outcome, random: Outcome) -> Sequence[str]:
