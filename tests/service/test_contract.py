@@ -113,6 +113,8 @@ def test_every_call_of_the_house_is_there(client: FlaskClient) -> None:
         ("get", "/v1/concepts"),
         ("get", "/v1/classes"),
         ("get", "/v1/classes/{name}/explanation"),
+        ("get", "/v1/attacks"),
+        ("get", "/v1/images/{digest}"),
     } <= calls
 
 

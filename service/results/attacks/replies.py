@@ -1,7 +1,9 @@
 """Attacked images, and what attacks did to units, as the wire has them."""
 
 from typing import Any
+from urllib.parse import urlencode
 
+from service.results.attacks.class_queries import ClassAttack, ClassAttacks
 from service.results.attacks.image_queries import SeenImage, TopUnit
 from service.results.attacks.search_queries import AttackRow
 from service.results.attacks.shift_queries import Shift
@@ -50,3 +52,25 @@ def _describe_top_unit(unit: TopUnit) -> dict[str, Any]:
 def describe_shift(shift: Shift) -> dict[str, Any]:
     """How an attack moved a unit, for `ShiftSchema`."""
     return {**shift._asdict(), "attack": shift.job_id}
+
+
+def describe_class_attacks(found: ClassAttacks, class_name: str) -> dict[str, Any]:
+    """Attacks as a class saw them, for `ClassAttacksSchema`."""
+    towards = found.as_target and _describe_class_attack(found.as_target, {"target": class_name})
+    sources = [_describe_class_attack(attack, {"source": class_name}) for attack in found.as_source]
+    return {"as_target": towards, "as_source": sources}
+
+
+def _describe_class_attack(attack: ClassAttack, role: dict[str, str]) -> dict[str, Any]:
+    success, job = attack.success, {"job": str(attack.job_id)}
+    return {
+        "job": attack.job_id,
+        "method": attack.method,
+        "target": attack.target,
+        **success._asdict(),
+        "success_rate": success.succeeded / success.images,
+        "groups": attack.figures.get("groups"),
+        "most_moved": attack.figures.get("most_moved"),
+        "units": [move._asdict() for move in attack.moves],
+        "links": {"job": f"/v1/jobs/{attack.job_id}", "images": f"/v1/attacks?{urlencode(job | role)}"},
+    }

@@ -4,6 +4,7 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.pagination import PageQuery
+from service.results.attacks.class_queries import MOST_SOURCES
 from service.results.attacks.tables import OUTCOMES
 from service.results.schemas import NAME, UnitSchema
 
@@ -111,4 +112,83 @@ class ImageSchema(Schema):
         fields.Nested(TopUnitSchema),
         required=True,
         metadata={"description": "units that peak on it by their layers' newest dissections, lowest rank first"},
+    )
+
+
+class GroupSchema(Schema):
+    """Peak activations of a group of units, attacked minus original, in the mean over images."""
+
+    images = fields.Integer(required=True)
+    mean = fields.Float(required=True)
+    low = fields.Float(
+        required=True,
+        allow_none=True,
+        metadata={"description": "with high the 99 % interval over images; null of a single image"},
+    )
+    high = fields.Float(required=True, allow_none=True)
+
+
+class GroupsSchema(Schema):
+    """The four units most important to what each image became, to what it was before, and all others."""
+
+    target = fields.Nested(GroupSchema, required=True, allow_none=True)
+    source = fields.Nested(GroupSchema, required=True, allow_none=True)
+    others = fields.Nested(GroupSchema, required=True, allow_none=True)
+
+
+class MostMovedSchema(GroupSchema):
+    """Share of important units among the ten moved most, in the mean over images."""
+
+    chance = fields.Float(required=True, metadata={"description": "the share among ten random units"})
+
+
+class MoveSchema(Schema):
+    """How an attack moved a unit, over the images on which it succeeded."""
+
+    unit = fields.Integer(required=True)
+    mean_peak_change = fields.Float(required=True)
+    mean_peak_change_low = fields.Float(required=True, allow_none=True)
+    mean_peak_change_high = fields.Float(required=True, allow_none=True)
+    rank = fields.Integer(required=True, metadata={"description": "1 for the layer's unit moved most, up or down"})
+
+
+class ClassAttackSchema(Schema):
+    """An attack as a class saw it; groups and units are over all images that it fooled."""
+
+    job = fields.UUID(required=True)
+    method = fields.String(required=True)
+    target = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"description": "null for any other class, `least-likely` for each image's own"},
+    )
+    images = fields.Integer(required=True, metadata={"description": "that were tried"})
+    succeeded = fields.Integer(required=True)
+    success_rate = fields.Float(required=True)
+    mean_l2 = fields.Float(
+        required=True, allow_none=True, metadata={"description": "where it succeeded; null where it never did"}
+    )
+    groups = fields.Nested(
+        GroupsSchema, required=True, allow_none=True, metadata={"description": "null without an ablation"}
+    )
+    most_moved = fields.Nested(MostMovedSchema, required=True, allow_none=True, metadata={"description": "as groups"})
+    units = fields.List(
+        fields.Nested(MoveSchema), required=True, metadata={"description": "those that explain the class"}
+    )
+    links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
+
+
+class ClassAttacksSchema(Schema):
+    """The newest attacks that watched the layer, as a class saw them."""
+
+    as_target = fields.Nested(
+        ClassAttackSchema, required=True, allow_none=True, metadata={"description": "towards the class"}
+    )
+    as_source = fields.List(
+        fields.Nested(ClassAttackSchema),
+        required=True,
+        metadata={
+            "description": "with each other target, on images that were taken for the class, counted alone; at most "
+            f"{MOST_SOURCES}, those that fooled most of them first"
+        },
     )

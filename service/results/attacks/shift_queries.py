@@ -25,6 +25,16 @@ class Shift(NamedTuple):
     rank: int
 
 
+class UnitMove(NamedTuple):
+    """How an attack moved a unit; see `UnitShift`."""
+
+    unit: int
+    mean_peak_change: float
+    mean_peak_change_low: float | None
+    mean_peak_change_high: float | None
+    rank: int
+
+
 SHIFT_COLUMNS = (
     UnitShift.mean_peak_change,
     UnitShift.mean_peak_change_low,
@@ -39,7 +49,7 @@ def shifts_towards(
     """How units, each (class id, layer, unit), were moved by attacks whose target is that class."""
     classes, layers, indices = (set(column) for column in zip(*units, strict=True)) if units else (set(),) * 3
     statement = (
-        _shifts(team_id)
+        _shifts(team_id, Class.name)
         .join(Class, sa.and_(Class.id == Attack.target_class_id, Class.model_id == Attack.model_id))
         .add_columns(Class.id, Layer.name, UnitShift.unit)
         .where(Class.id.in_(classes), Layer.name.in_(layers), UnitShift.unit.in_(indices))
@@ -51,14 +61,15 @@ def shifts_towards(
 def shifts_of(session: Session, team_id: uuid.UUID, model: str, layer: str, unit: int) -> list[Shift]:
     """How a unit was moved, by target, the target that it was moved most towards first."""
     named = (Model.name == model, Layer.name == layer, UnitShift.unit == unit)
-    newest = {shift.target: shift for shift in map(_make, session.execute(_shifts(team_id).where(*named)))}
+    statement = _shifts(team_id, Attack.figures["target"].as_string()).where(*named)
+    newest = {shift.target: shift for shift in map(_make, session.execute(statement))}
     return sorted(newest.values(), key=lambda shift: (shift.rank, shift.target or ""))
 
 
-def _shifts(team_id: uuid.UUID) -> sa.Select[*tuple[Any, ...]]:
+def _shifts(team_id: uuid.UUID, target: Any) -> sa.Select[*tuple[Any, ...]]:
     """Shifts with their jobs and targets, oldest first, so that the last one of a target stands."""
     return (
-        sa.select(Attack.job_id, Attack.figures["target"].as_string(), *SHIFT_COLUMNS)
+        sa.select(Attack.job_id, target, *SHIFT_COLUMNS)
         .select_from(Attack)
         .join(UnitShift, UnitShift.attack_id == Attack.id)
         .join(Layer, Layer.id == UnitShift.layer_id)

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from service.catalog.queries import near
 from service.catalog.tables import Class, Layer, Model
 from service.errors import Invalid, NotFound
+from service.results.attacks.class_queries import ClassAttacks, attacks_on
 from service.results.effects.affected_queries import Affected, Place, describe, select_affected
 from service.results.effects.tables import AblatedClass, LayerAblation, UnitEffect
 from service.results.queries import answering
@@ -24,12 +25,13 @@ class Importance(NamedTuple):
 
 
 class Explained(NamedTuple):
-    """A class as an ablation of a layer saw it, with its most damaging units."""
+    """A class as an ablation of a layer saw it, with its most damaging units, and as attacks that watched them did."""
 
     class_name: str
     place: Place
     row: AblatedClass
     units: Sequence[Affected]
+    attacks: ClassAttacks
 
 
 def count_important(session: Session, class_ids: Iterable[int]) -> dict[int, Importance]:
@@ -64,7 +66,9 @@ def explain(session: Session, team_id: uuid.UUID, name: str, wanted: Mapping[str
         raise Invalid(f"several layers were ablated; choose with layer one of {_list(layers)}", "query:layer")
     place, row = found[0]
     units = _most_damaging(session, team_id, row, name, wanted["units"])
-    return Explained(name, place, row, units)
+    layer_id = session.get_one(LayerAblation, row.ablation_id).layer_id
+    attacks = attacks_on(session, team_id, layer_id, row.class_id, [affected.unit for affected in units])
+    return Explained(name, place, row, units, attacks)
 
 
 def _choose_model(session: Session, team_id: uuid.UUID, name: str, wanted: Mapping[str, Any]) -> list[str]:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from service.results.attacks.replies import describe_shift
+from service.results.attacks.replies import describe_class_attacks, describe_shift
 from service.results.attacks.shift_queries import Shift
 from service.results.effects.affected_queries import Affected, Place
 from service.results.effects.explaining_queries import Explained, Importance
@@ -69,6 +69,7 @@ def describe_explanation(explained: Explained) -> dict[str, Any]:
         "removing": removing,
         "nature": last["nature"],
         "verdict": last["verdict"],
+        "attacks": describe_class_attacks(explained.attacks, explained.class_name),
         "links": _explanation_links(explained),
     }
 

@@ -3,6 +3,7 @@
 from marshmallow import fields, validate
 
 from service.api import Schema
+from service.results.attacks.schemas import ClassAttacksSchema
 from service.results.effects.explanation import NATURES, SIZES
 from service.results.schemas import NAME, UnitSchema
 
@@ -133,4 +134,5 @@ class ExplanationSchema(Schema):
         metadata={"description": "that of the largest set; null where no sets were removed"},
     )
     verdict = fields.String(required=True)
+    attacks = fields.Nested(ClassAttacksSchema, required=True)
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)

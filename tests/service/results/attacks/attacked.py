@@ -32,10 +32,12 @@ class Tried(NamedTuple):
     written: ImageResult
 
 
-def plant_job(session: Session, team: uuid.UUID, model: Model, method: str = METHOD) -> Job:
-    """An attack that has succeeded."""
+def plant_job(
+    session: Session, team: uuid.UUID, model: Model, method: str = METHOD, layers: Sequence[str] = ("conv1",)
+) -> Job:
+    """An attack that has succeeded and watched these layers."""
     job = planted.plant_job(session, team, model, "attack")
-    job.params = {"method": method}
+    job.params = {"method": method, "layer": list(layers)}
     session.flush()
     return job
 

@@ -121,6 +121,7 @@ def test_a_class_is_explained_in_one_answer(client: FlaskClient, jobs: dict[str,
         ],
         "nature": removing["20"]["nature"],
         "verdict": removing["20"]["verdict"],
+        "attacks": {"as_target": None, "as_source": []},
         "links": {
             "self": f"{FOREST}?model=alpha&layer=conv1",
             "units": "/v1/units?class=forest%2Fbroadleaf&model=alpha&layer=conv1",
