@@ -20,7 +20,7 @@ from service.jobs.tables import Job
 from service.results.queries import LabelResult, LabelRow, labels_of
 from service.results.tables import LayerDissection, Unit, UnitLabel
 
-EXPORTED_KINDS = ("dissection", "ablation")
+EXPORTED_KINDS = ("dissection", "ablation", "attack")
 UNITS_IN_BATCH = 256
 
 Columns = Mapping[str, sa.ColumnElement[Any] | sa.orm.InstrumentedAttribute[Any]]
@@ -76,8 +76,8 @@ def find_exported(session: Session, team_id: uuid.UUID, job_id: uuid.UUID) -> Jo
     """The team's job; raise NotFound without one, Invalid for another kind, Conflict unless it has succeeded."""
     job = find_job(session, team_id, job_id)
     if job.kind not in EXPORTED_KINDS:
-        kinds = " and ".join(f"{kind}s" for kind in EXPORTED_KINDS)
-        raise Invalid(f"the job {job_id} is of kind {job.kind}; only {kinds} can be exported")
+        kinds = ", ".join(f"{kind}s" for kind in EXPORTED_KINDS)
+        raise Invalid(f"the job {job_id} is of kind {job.kind}; what can be exported are {kinds}")
     if job.state != "succeeded":
         raise Conflict(f"the job {job_id} is {job.state}; export it once it has succeeded")
     return job

@@ -34,7 +34,9 @@ class ExportQuerySchema(Schema):
             "`units`: each unit with its label. `matrix`: each unit with every concept and their IoU. Of an ablation: "
             "`effects`, the default: each class with each unit whose effect on it is kept. `units`: each unit. "
             "`classes`: each class. `curves`: each class, order and size of the sets removed. `matrix`: each unit "
-            "with every class."
+            "with every class. Of an attack: `images`, the default: each target with each image that it was tried on. "
+            "`units`: each target with each unit that it moved. `targets`: each target. `groups`: each target with "
+            "each group of units."
         },
     )
     layer = fields.String(load_default=None, validate=NAME, metadata={"description": "Only this layer."})
