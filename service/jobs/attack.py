@@ -74,7 +74,7 @@ def check_attack(
     dataset = find_dataset(session, team_id, wanted["dataset"], "/dataset")
     known = catalog.classes_of(session, model)
     check_classes(dataset, model, known, "/dataset")
-    layers = [find_layer(session, model, name, f"/layer/{place}") for place, name in enumerate(params["layer"])]
+    layers = [find_layer(session, model, name, pointer) for name, pointer in _each(params["layer"], "/layer")]
     targets = _check_targets(model, known, params["target"])
     settings = _check_method(params, bool(targets))
     others = [find_model(session, team_id, name, f"/transfer/{place}") for place, name in enumerate(params["transfer"])]
@@ -97,12 +97,18 @@ def check_attack(
 
 def _check_targets(model: Model, known: Sequence[str], wanted: str | list[str] | None) -> list[str]:
     """The targets as a list: empty for an attack without one."""
-    names = [] if wanted is None else [wanted] if isinstance(wanted, str) else wanted
-    for place, name in enumerate(names):
+    names = _each(wanted or [], "/target")
+    for name, pointer in names:
         if name != LEAST_LIKELY and name not in known:
-            pointer = "/target" if isinstance(wanted, str) else f"/target/{place}"
             raise Invalid(f"{model.name!r} has no class {name!r}{catalog.near(name, known)}", pointer)
-    return names
+    return [name for name, _ in names]
+
+
+def _each(wanted: str | list[str], pointer: str) -> list[tuple[str, str]]:
+    """The names of a field that holds one or several, each with the pointer to it."""
+    if isinstance(wanted, str):
+        return [(wanted, pointer)]
+    return [(name, f"{pointer}/{place}") for place, name in enumerate(wanted)]
 
 
 def _check_method(params: Mapping[str, Any], targeted: bool) -> dict[str, Value]:

@@ -17,11 +17,11 @@ MAX_SETTINGS = 32
 class OneOrMore(fields.Field[Any]):
     """A name, or a list of different ones."""
 
-    def __init__(self, most: int, *, metadata: dict[str, Any], **options: Any) -> None:
+    def __init__(self, least: int, most: int, *, metadata: dict[str, Any], **options: Any) -> None:
         self._name = fields.String(validate=NAME)
-        self._list = fields.List(self._name, validate=[validate.Length(1, most), Distinct()])
+        self._list = fields.List(self._name, validate=[validate.Length(least, most), Distinct()])
         name = {"type": "string", "minLength": 1, "maxLength": 256}
-        several = {"type": "array", "items": name, "minItems": 1, "maxItems": most, "uniqueItems": True}
+        several = {"type": "array", "items": name, "minItems": least, "maxItems": most, "uniqueItems": True}
         nothing = [{"type": "null"}] if options.get("allow_none") else []
         super().__init__(metadata=metadata | {"anyOf": [name, several, *nothing]}, **options)
 
@@ -35,7 +35,10 @@ class AttackRequestSchema(SubmissionSchema):
     kind = fields.String(required=True, validate=validate.Equal("attack"))
     dataset = fields.String(required=True, validate=validate.Length(1, 128))
     layer = OneOrMore(
-        MAX_LAYERS, load_default=list, metadata={"description": "A layer, or a list of them, whose units are watched."}
+        0,
+        MAX_LAYERS,
+        load_default=list,
+        metadata={"description": "A layer, or a list of them, whose units are watched."},
     )
     method = fields.String(
         load_default="carlini-wagner-l2",
@@ -52,12 +55,13 @@ class AttackRequestSchema(SubmissionSchema):
     )
     settings = fields.Dict(
         keys=fields.String(validate=validate.Length(1, 64)),
-        values=fields.Raw(metadata={"anyOf": [{"type": "number"}, {"type": "boolean"}]}),
+        values=fields.Raw(allow_none=True, metadata={"anyOf": [{"type": "number"}, {"type": "boolean"}]}),
         load_default=dict,
         validate=validate.Length(max=MAX_SETTINGS),
         metadata={"description": "The method's own, as `steps` and `epsilon`; they win over the preset."},
     )
     target = OneOrMore(
+        1,
         MAX_TARGETS,
         load_default=None,
         allow_none=True,
@@ -98,13 +102,6 @@ class AttackRequestSchema(SubmissionSchema):
         validate=validate.Range(0, 100_000),
         metadata={"description": "Of how many images of each target the attacked image and its picture are kept."},
     )
-
-    @ma.post_load
-    def read_layers(self, values: dict[str, Any], **_: Any) -> dict[str, Any]:
-        """Make a list of one layer, too."""
-        if isinstance(values.get("layer"), str):
-            values["layer"] = [values["layer"]]
-        return values
 
     @ma.validates("settings")
     def check_settings(self, settings: dict[str, Any], **_: Any) -> None:
