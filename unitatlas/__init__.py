@@ -1,5 +1,6 @@
 """Unit Atlas from Python: find out what each hidden unit of a vision network does."""
 
+from unitatlas.attacking import AttackedImage, Image
 from unitatlas.client import Client
 from unitatlas.comparing import Diff, UnitChange, Verdict
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
@@ -16,11 +17,13 @@ from unitatlas.types import (
     Match,
     Model,
     RankedLabel,
+    Shift,
     Unit,
     UnitDetails,
 )
 
 __all__ = [
+    "AttackedImage",
     "Class",
     "Client",
     "Concept",
@@ -29,6 +32,7 @@ __all__ = [
     "Effect",
     "Estimate",
     "Explanation",
+    "Image",
     "Job",
     "JobFailed",
     "Label",
@@ -38,6 +42,7 @@ __all__ = [
     "Problem",
     "RankedLabel",
     "ServiceUnreachable",
+    "Shift",
     "Unit",
     "UnitChange",
     "UnitDetails",

@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands import catalog, comparing, exchanging, explaining, jobs, local, results
+from unitatlas.commands import attacking, catalog, comparing, exchanging, explaining, jobs, local, results
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
@@ -39,6 +39,7 @@ for command in (
     results.list_concepts,
     results.list_classes,
     explaining.explain,
+    attacking.list_attacks,
     exchanging.import_results,
     local.start,
     local.keys,
@@ -47,5 +48,11 @@ for command in (
 ):
     cli.add_command(command)
 
-for command in (comparing.show_diff, comparing.list_changes, comparing.check, exchanging.export_job):
+for command in (
+    attacking.attack,
+    comparing.show_diff,
+    comparing.list_changes,
+    comparing.check,
+    exchanging.export_job,
+):
     jobs.jobs.add_command(command)

@@ -1,7 +1,7 @@
 """The service as Python calls."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -10,6 +10,7 @@ from uuid import UUID
 
 import httpx
 
+from unitatlas.attacking import AttackedImage, Image
 from unitatlas.comparing import Diff, UnitChange
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.explaining import Explanation
@@ -144,6 +145,26 @@ class Client:
         """
         return self.submit("ablation", model, dataset, layer=layer, ranking_dataset=ranking_dataset, **params)
 
+    def attack(
+        self,
+        model: str,
+        dataset: str,
+        *,
+        target: str | Sequence[str] | None = None,
+        layer: str | Sequence[str] | None = None,
+        method: str | None = None,
+        ablation: str | UUID | None = None,
+        **params: Any,
+    ) -> Job:
+        """Start an attack: what fools this classifier, and which units of these layers does it move?
+
+        The target is a class or several, `least-likely`, or None for any other class. The method is by default
+        carlini-wagner-l2. The ablation says which units are important to a class, by default the layer's newest.
+        """
+        given = {"target": target, "layer": layer, "method": method, "ablation": ablation and str(ablation)}
+        params |= {name: value for name, value in given.items() if value is not None}
+        return self.submit("attack", model, dataset, **params)
+
     def import_results(self, path: str | Path, model: str, format: str, *, layer: str | None = None) -> Job:
         """Start to import labels that another tool found: upload its CSV file, and write its rows beside ours.
 
@@ -182,12 +203,13 @@ class Client:
     def units(self, **filters: Any) -> Iterator[Unit]:
         """Units, best match first; filters are those of `GET /v1/units` (concept, category, model, layer, ...).
 
-        With `class_` those that damage this class most when they are removed come first, each with its `effect`.
+        With `class_` those that damage this class most when they are removed come first, each with its `effect`, and
+        with its `shift` where an attack towards the class watched it.
         """
         return map(Unit.from_json, self._transport.pages("/v1/units", **filters))
 
     def unit(self, model: str, layer: str, unit: int, *, job: str | None = None) -> UnitDetails:
-        """All that is known of one unit, from its newest dissection and ablation or from the job named."""
+        """All that is known of one unit, from its newest dissection, ablation and attacks or from the job named."""
         path = f"/v1/models/{quote(model, safe='')}/layers/{quote(layer, safe='')}/units/{unit}"
         return UnitDetails.from_json(self._transport.get(path, job=job))
 
@@ -208,12 +230,20 @@ class Client:
         job: str | UUID | None = None,
         units: int | None = None,
     ) -> Explanation:
-        """What a class is told apart by: its most important units, what they detect, what removing them does.
+        """What a class is told apart by: its most important units, what they detect, what removing them does, attacks.
 
         A model must be named where several have the class, a layer where several were ablated.
         """
         path = f"/v1/classes/{quote(class_, safe='')}/explanation"
         return Explanation.from_json(self._transport.get(path, model=model, layer=layer, job=job, units=units))
+
+    def attacks(self, **filters: Any) -> Iterator[AttackedImage]:
+        """Attacked images, newest attack first; filters are model, source, target, outcome and job."""
+        return map(AttackedImage.from_json, self._transport.pages("/v1/attacks", **filters))
+
+    def image(self, digest: str) -> Image:
+        """What is known of an image by the sha256 of its file: predictions, attacks, the units that peak on it."""
+        return Image.from_json(self._transport.get(f"/v1/images/{quote(digest, safe='')}"))
 
     # artifacts
 

@@ -57,6 +57,46 @@ class GatheredConcept(Answer):
 
 
 @dataclass(frozen=True)
+class ClassAttack(Answer):
+    """An attack as a class saw it: how many of its `images` it was tried on fooled the network, and how far it went.
+
+    `groups` has {"images", "mean", "low", "high"} of the change of the units important to the `target`, to the
+    `source`, and of all `others`; that and `units` are over all images that the attack fooled.
+    """
+
+    job: str
+    method: str
+    target: str | None
+    images: int
+    succeeded: int
+    success_rate: float
+    mean_l2: float | None
+    groups: dict[str, dict[str, Any] | None] | None
+    most_moved: dict[str, Any] | None
+    """Share of important units among the ten moved most, beside that by `chance`."""
+    units: list[dict[str, Any]]
+    links: dict[str, str]
+
+
+@dataclass(frozen=True)
+class ClassAttacks(Answer):
+    """The newest attack towards a class, and those with other targets on images that were taken for it."""
+
+    as_target: ClassAttack | None
+    as_source: list[ClassAttack]
+
+    @classmethod
+    def from_json(cls, data: dict[str, Any]) -> Self:
+        """Read the attacks."""
+        towards = data["as_target"]
+        return cls._read(
+            data,
+            as_target=towards and ClassAttack.from_json(towards),
+            as_source=[ClassAttack.from_json(attack) for attack in data["as_source"]],
+        )
+
+
+@dataclass(frozen=True)
 class Explanation(Answer):
     """What a class is told apart by in one layer; `removing` is by the number of units that one would remove."""
 
@@ -71,15 +111,17 @@ class Explanation(Answer):
     removing: dict[str, Removal]
     nature: str | None
     verdict: str
+    attacks: ClassAttacks
     links: dict[str, str]
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read a class with its units, their concepts and what removing them does."""
+        """Read a class with its units, their concepts, what removing them does, and attacks."""
         return cls._read(
             data,
             class_name=data["class"],
             units=[Unit.from_json(unit) for unit in data["units"]],
             concepts=[GatheredConcept.from_json(concept) for concept in data["concepts"]],
+            attacks=ClassAttacks.from_json(data["attacks"]),
             removing={size: Removal.from_json(data["removing"][size]) for size in sorted(data["removing"], key=int)},
         )

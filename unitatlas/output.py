@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from unitatlas.comparing import Verdict
 from unitatlas.jobs import Job
-from unitatlas.types import Effect
+from unitatlas.types import Effect, Shift
 
 console = Console()
 
@@ -53,6 +53,16 @@ def effect_cells(effect: Effect) -> Sequence[object]:
     """An effect in a row of a table."""
     low, high = effect.accuracy_change_low, effect.accuracy_change_high
     return change(effect.accuracy_change), interval(low, high), effect.p_value_corrected
+
+
+SHIFT_COLUMNS = ["peak change", "99 % interval"]
+
+
+def shift_cells(shift: Shift | None) -> Sequence[object]:
+    """How an attack moved a unit in a row of a table."""
+    if shift is None:
+        return None, None
+    return change(shift.mean_peak_change), interval(shift.mean_peak_change_low, shift.mean_peak_change_high)
 
 
 def print_rows(

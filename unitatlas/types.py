@@ -139,8 +139,27 @@ class Effect(Answer):
 
 
 @dataclass(frozen=True)
+class Shift(Answer):
+    """How the newest attack with a target moved a unit's peak activation, in the mean over the images that it fooled.
+
+    `attack` is the job, the target None for any other class, and `least-likely` for each image's own; `low` and `high`
+    are the 99 % interval. Rank 1 is the layer's unit moved most, up or down.
+    """
+
+    attack: str
+    target: str | None
+    mean_peak_change: float
+    mean_peak_change_low: float | None
+    mean_peak_change_high: float | None
+    rank: int
+
+
+@dataclass(frozen=True)
 class Unit(Answer):
-    """A unit as a search finds it; `match` is the concept that was asked for, `effect` that on the class."""
+    """A unit as a search finds it; `match` is the concept that was asked for, `effect` that on the class.
+
+    `shift` is how the newest attack towards the class moved the unit.
+    """
 
     model: str
     layer: str
@@ -150,16 +169,18 @@ class Unit(Answer):
     links: dict[str, str]
     match: Match | None = None
     effect: Effect | None = None
+    shift: Shift | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read a unit with its label, its match and its effect."""
-        label, match, effect = data["label"], data.get("match"), data.get("effect")
+        """Read a unit with its label, its match, its effect and its shift."""
+        label, match, effect, shift = data["label"], data.get("match"), data.get("effect"), data.get("shift")
         return cls._read(
             data,
             label=label and Label.from_json(label),
             match=match and Match.from_json(match),
             effect=effect and Effect.from_json(effect),
+            shift=shift and Shift.from_json(shift),
         )
 
 
@@ -188,13 +209,16 @@ class UnitDetails(Answer):
     accuracy_change_high: float | None = None
     effects: list[Effect] = field(default_factory=list)
     """On the classes that are kept of the unit, most damaged first."""
+    attacks: list[Shift] = field(default_factory=list)
+    """By the newest attack with each target that watched the unit, what moved it most first."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read a unit with all of its labels and effects."""
+        """Read a unit with all of its labels, effects and shifts."""
         label, labels = data["label"], [RankedLabel.from_json(ranked) for ranked in data["labels"]]
         effects = [Effect.from_json(effect) for effect in data.get("effects", [])]
-        return cls._read(data, label=label and Label.from_json(label), labels=labels, effects=effects)
+        attacks = [Shift.from_json(shift) for shift in data.get("attacks", [])]
+        return cls._read(data, label=label and Label.from_json(label), labels=labels, effects=effects, attacks=attacks)
 
 
 @dataclass(frozen=True)

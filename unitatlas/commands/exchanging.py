@@ -12,7 +12,7 @@ from unitatlas.commands.options import EXISTING_FILE, as_json
 from unitatlas.output import follow, print_one
 
 FORMATS = ("parquet", "csv", "json", "html", "safetensors")
-ROWS = ("labels", "units", "matrix", "effects", "classes", "curves")
+ROWS = ("labels", "units", "matrix", "effects", "classes", "curves", "images", "targets", "groups")
 
 
 @click.command("export")
@@ -23,7 +23,7 @@ ROWS = ("labels", "units", "matrix", "effects", "classes", "curves")
     "--rows",
     type=click.Choice(ROWS),
     help="What a row is: labels (the default), units or matrix of a dissection; effects (the default), units, classes, "
-    "curves or matrix of an ablation.",
+    "curves or matrix of an ablation; images (the default), units, targets or groups of an attack.",
 )
 @click.option("--layer", help="Only this layer.")
 @click.option("--class", "class_", help="With .safetensors: the class whose units are taken out.")

@@ -8,8 +8,18 @@ import click
 from unitatlas.client import Client
 from unitatlas.commands.options import as_json
 from unitatlas.commands.results import unit_row
-from unitatlas.explaining import Explanation, Removal, Removed
-from unitatlas.output import EFFECT_COLUMNS, cell, change, effect_cells, interval, show_json, show_table
+from unitatlas.explaining import ClassAttack, Explanation, Removal, Removed
+from unitatlas.output import (
+    EFFECT_COLUMNS,
+    SHIFT_COLUMNS,
+    cell,
+    change,
+    effect_cells,
+    interval,
+    shift_cells,
+    show_json,
+    show_table,
+)
 from unitatlas.types import Unit
 
 UNIT_COLUMNS = ["unit", "label", "IoU", *EFFECT_COLUMNS]
@@ -43,7 +53,9 @@ def _show(explanation: Explanation) -> None:
         f"units that matter beyond chance: {explanation.important_units}"
     )
     click.echo()
-    show_table(UNIT_COLUMNS, map(unit_cells, explanation.units))
+    moved = any(unit.shift is not None for unit in explanation.units)
+    rows = ((*unit_cells(unit), *(shift_cells(unit.shift) if moved else ())) for unit in explanation.units)
+    show_table([*UNIT_COLUMNS, *(SHIFT_COLUMNS if moved else ())], rows)
     click.echo()
     for concept in explanation.concepts:
         units = f"{concept.units} unit{'' if concept.units == 1 else 's'}"
@@ -54,6 +66,19 @@ def _show(explanation: Explanation) -> None:
     click.echo()
     for verdict in dict.fromkeys([removal.verdict for removal in removing] or [explanation.verdict]):
         click.echo(verdict)
+    for attack in filter(None, (explanation.attacks.as_target, *explanation.attacks.as_source)):
+        click.echo(attack_line(explanation, attack))
+
+
+def attack_line(explanation: Explanation, attack: ClassAttack) -> str:
+    """A sentence on an attack as the class saw it."""
+    source = "" if attack is explanation.attacks.as_target else f" from {explanation.class_name}"
+    known = {name: found for name, found in (attack.groups or {}).items() if found is not None}
+    moved = ", ".join(f"{name} {change(found['mean'])}" for name, found in known.items())
+    return (
+        f"attacked{source} towards {attack.target or 'any other class'} by {attack.method}: {attack.succeeded} of "
+        f"{attack.images} images, mean L2 {cell(attack.mean_l2)}" + (f"; peaks of units: {moved}" if moved else "")
+    )
 
 
 def unit_cells(unit: Unit) -> Sequence[object]:

@@ -70,12 +70,13 @@ def dissect(
     if estimate:
         show_json(client.estimate("dissection", model, dataset, **body).raw)
         return
-    job = _run(client.submit("dissection", model, dataset, **body), wait, as_json)
+    job = run(client.submit("dissection", model, dataset, **body), wait, as_json)
     if asserted:
         hold(job.check(asserted))
 
 
-def _run(job: Job, wait: bool, as_json: bool) -> Job:
+def run(job: Job, wait: bool, as_json: bool) -> Job:
+    """Show a job that was started, once it is finished if that is waited for."""
     if wait:
         follow(job, quiet=as_json)
     print_one(job, JOB_COLUMNS, as_json, job_row)
@@ -106,7 +107,7 @@ def ablate(
     if estimate:
         show_json(client.estimate("ablation", model, dataset, **body).raw)
     else:
-        _run(client.submit("ablation", model, dataset, **body), wait, as_json)
+        run(client.submit("ablation", model, dataset, **body), wait, as_json)
 
 
 @jobs.command("show")

@@ -7,7 +7,17 @@ import click
 
 from unitatlas.client import Client
 from unitatlas.commands.options import as_json, limited
-from unitatlas.output import EFFECT_COLUMNS, cell, change, effect_cells, print_rows, show_json, show_table
+from unitatlas.output import (
+    EFFECT_COLUMNS,
+    SHIFT_COLUMNS,
+    cell,
+    change,
+    effect_cells,
+    print_rows,
+    shift_cells,
+    show_json,
+    show_table,
+)
 from unitatlas.types import Unit
 
 
@@ -35,6 +45,11 @@ def unit_row_by_class(unit: Unit) -> Sequence[object]:
     return *unit_row(unit), unit.effect.rank, *effect_cells(unit.effect)
 
 
+def unit_row_by_attack(unit: Unit) -> Sequence[object]:
+    """The same, with how an attack towards the class moved the unit."""
+    return *unit_row_by_class(unit), *shift_cells(unit.shift)
+
+
 @units.command("list")
 @click.option("--class", "class_", help="What the units shall matter to; most damaging first.")
 @click.option("--concept", help="What the units shall detect.")
@@ -53,7 +68,9 @@ def list_units(client: Client, /, limit: int, as_json: bool, **filters: object) 
     """List units, best match first, e.g. `units list --concept tree` or `units list --class forest`."""
     found = [*islice(client.units(**filters, limit=min(limit, 200)), limit)]
     columns = ["model", "layer", "unit", "concept", "IoU"]
-    if filters["class_"] is not None:
+    if any(unit.shift is not None for unit in found):
+        print_rows(found, [*columns, "rank", *EFFECT_COLUMNS, *SHIFT_COLUMNS], as_json, unit_row_by_attack)
+    elif filters["class_"] is not None:
         print_rows(found, [*columns, "rank", *EFFECT_COLUMNS], as_json, unit_row_by_class)
     elif filters["method"] is not None:
         print_rows(found, [*columns, "method", "similarity"], as_json, unit_row_by_method)
@@ -83,6 +100,9 @@ def show_unit(client: Client, model: str, layer: str, unit: int, as_json: bool) 
         )
         effects = ((effect.class_name, effect.rank, *effect_cells(effect)) for effect in details.effects)
         show_table(["class", "rank", *EFFECT_COLUMNS], effects)
+    if details.attacks:
+        shifts = ((shift.target or "any other", shift.rank, *shift_cells(shift)) for shift in details.attacks)
+        show_table(["attack towards", "rank", *SHIFT_COLUMNS], shifts)
 
 
 @click.command("concepts")
