@@ -144,7 +144,7 @@ def test_asking_from_the_command_line(run: Run, job: str) -> None:
     explained = run("explain", BEACH, "--model", MODEL, "--layer", LAYER).stdout.splitlines()
     assert explained[-1] == (
         f"attacked towards {BEACH} by carlini-wagner-l2: 1 of 2 images, mean L2 0.5; peaks of units: "
-        "source -2.5000, target +1.5000"
+        "target +1.5000, source -2.5000"
     )
     explained = run("explain", FOREST, "--model", MODEL, "--layer", LAYER).stdout.splitlines()
     assert explained[-1].startswith(f"attacked from {FOREST} towards {BEACH} by carlini-wagner-l2: 1 of 2 images")

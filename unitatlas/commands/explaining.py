@@ -22,6 +22,7 @@ from unitatlas.output import (
 )
 from unitatlas.types import Unit
 
+GROUPS = ("target", "source", "others")
 UNIT_COLUMNS = ["unit", "label", "IoU", *EFFECT_COLUMNS]
 REMOVED_COLUMNS = ["removed", "balanced accuracy", "change", "95 % interval", "threshold anew", "AUROC", "all classes"]
 
@@ -73,8 +74,8 @@ def _show(explanation: Explanation) -> None:
 def attack_line(explanation: Explanation, attack: ClassAttack) -> str:
     """A sentence on an attack as the class saw it."""
     source = "" if attack is explanation.attacks.as_target else f" from {explanation.class_name}"
-    known = {name: found for name, found in (attack.groups or {}).items() if found is not None}
-    moved = ", ".join(f"{name} {change(found['mean'])}" for name, found in known.items())
+    known = {name: (attack.groups or {}).get(name) for name in GROUPS}
+    moved = ", ".join(f"{name} {change(found['mean'])}" for name, found in known.items() if found is not None)
     return (
         f"attacked{source} towards {attack.target or 'any other class'} by {attack.method}: {attack.succeeded} of "
         f"{attack.images} images, mean L2 {cell(attack.mean_l2)}" + (f"; peaks of units: {moved}" if moved else "")
