@@ -6,7 +6,6 @@ from service.api import Blueprint
 from service.context import db, team_id
 from service.pagination import Page, PageRequest
 from service.results import queries, search_queries
-from service.results.attacks.shift_queries import shifts_of
 from service.results.effects.replies import describe_affected, describe_seen
 from service.results.effects.search_queries import search_by_class
 from service.results.effects.unit_queries import see_unit
@@ -43,8 +42,7 @@ def get_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> dict[s
     """Retrieve all that is known of a unit."""
     seen = see_unit(db(), team_id(), model, layer, unit, query["job"])
     dissected = queries.details_of(db(), team_id(), seen.found) if seen.found else None
-    imported, shifts = queries.imported_of(db(), team_id(), seen), shifts_of(db(), team_id(), model, layer, unit)
-    return describe_seen(seen, dissected, imported, shifts)
+    return describe_seen(seen, dissected, queries.imported_of(db(), team_id(), seen))
 
 
 @blueprint.get("/concepts")

@@ -5,7 +5,6 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from service.results.attacks.replies import describe_class_attacks, describe_shift
-from service.results.attacks.shift_queries import Shift
 from service.results.effects.affected_queries import Affected, Place
 from service.results.effects.explaining_queries import Explained, Importance
 from service.results.effects.explanation import SIZES, LabelledChange, gather, removals
@@ -29,11 +28,9 @@ def describe_affected(row: Affected) -> dict[str, Any]:
     return described | {"effect": _describe_effect(row.class_name, row.effect)} | shift
 
 
-def describe_seen(
-    seen: SeenUnit, dissected: Dissected | None, imported: Sequence[FoundUnit], shifts: Sequence[Shift]
-) -> dict[str, Any]:
+def describe_seen(seen: SeenUnit, dissected: Dissected | None, imported: Sequence[FoundUnit]) -> dict[str, Any]:
     """All that dissections, an ablation and attacks found of a unit, for `UnitDetailSchema`."""
-    described = describe_detail(seen, dissected, imported) | {"attacks": list(map(describe_shift, shifts))}
+    described = describe_detail(seen, dissected, imported) | {"attacks": list(map(describe_shift, seen.shifts))}
     if seen.removed is None:
         return {**described, **dict.fromkeys(_UNIT_FIGURES), "effects": []}
     described["links"] |= _links(seen, seen.removed.place)

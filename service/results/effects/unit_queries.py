@@ -1,4 +1,4 @@
-"""One unit, as its newest dissection and its newest ablation saw it, or a job in place of either."""
+"""One unit, as its newest dissection, its newest ablation and attacks saw it, or a job in place of the first two."""
 
 import uuid
 from collections.abc import Sequence
@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from service.catalog.tables import Class, Layer, Model
 from service.errors import NotFound
 from service.jobs.tables import Job
+from service.results.attacks.shift_queries import Shift, shifts_of
 from service.results.effects.affected_queries import EFFECT_COLUMNS, Place
 from service.results.effects.queries import EffectResult
 from service.results.effects.tables import AblatedClass, AblatedUnit, LayerAblation, UnitEffect
@@ -32,11 +33,12 @@ class RemovedUnit(NamedTuple):
 
 
 class SeenUnit(NamedTuple):
-    """A unit as a dissection and an ablation saw it; one of them may be missing."""
+    """A unit as a dissection, an ablation and attacks saw it; some of them may be missing."""
 
     model: str
     layer: str
     unit: int
+    shifts: Sequence[Shift]
     found: FoundUnit | None
     removed: RemovedUnit | None
 
@@ -46,15 +48,16 @@ def see_unit(
 ) -> SeenUnit:
     """The unit as the job saw it, and else as the newest did; raise NotFound where nobody did, or the job did not."""
     names = (model, layer, index)
+    shifts = shifts_of(session, team_id, *names)
     if _is_ablation(session, team_id, job_id):
         removed = _find_removed(session, team_id, *names, LayerAblation.job_id == job_id)
         if removed is None:
             raise NotFound(f"no unit {index} of layer {layer!r} of a model {model!r} has been ablated by job {job_id}")
-        return SeenUnit(*names, find_unit(session, team_id, *names), removed)
+        return SeenUnit(*names, shifts, find_unit(session, team_id, *names), removed)
     removed = _find_removed(session, team_id, *names, sa.and_(LayerAblation.current))
-    if removed is None or job_id is not None:
-        return SeenUnit(*names, get_unit(session, team_id, *names, job_id), removed)
-    return SeenUnit(*names, find_unit(session, team_id, *names), removed)
+    if job_id is not None or not (removed or shifts):
+        return SeenUnit(*names, shifts, get_unit(session, team_id, *names, job_id), removed)
+    return SeenUnit(*names, shifts, find_unit(session, team_id, *names), removed)
 
 
 def _is_ablation(session: Session, team_id: uuid.UUID, job_id: uuid.UUID | None) -> bool:

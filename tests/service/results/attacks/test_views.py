@@ -174,6 +174,18 @@ def test_a_unit_that_no_attack_watched_was_not_moved(client: FlaskClient, sessio
     assert client.get(f"{UNITS}/0").json["attacks"] == []
 
 
+def test_a_unit_that_attacks_alone_watched_is_there(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        team = planted.plant_team(session, "local")
+        model = planted.plant_model(session, team, "alpha")
+        job = attacked.plant_job(session, team, model)
+        attacked.attack(session, job, None, [], attacked.shifts(session, model.id, "conv1", [0.5]))
+    unit = client.get(f"{UNITS}/0").json
+    assert (unit["label"], unit["importance"], unit["effects"]) == (None, None, [])
+    assert unit["attacks"] == [shift(job.id, None, 0.5, 1)]
+    assert client.get(f"{UNITS}/1").status_code == client.get(f"{UNITS}/0?job={job.id}").status_code == 404
+
+
 def test_an_image_is_known_by_its_attacks_and_top_units(client: FlaskClient, jobs: Planted) -> None:
     found = client.get(f"/v1/images/{IMAGE}").json
     assert found["digest"] == IMAGE
