@@ -66,18 +66,7 @@ class Attacking(Studying):
         outcomes = self._judge(originals, attacked, before)
         outcomes.save(self.context.scratch / f"{self.name}.npz")
         fooled = np.flatnonzero(outcomes.outcomes == SUCCEEDED)
-        watches = [Watch(self.network, layer) for layer in self.params["layer"]]
-        for number, watch in enumerate(watches if len(fooled) else []):
-            self.context.check()
-            numbers = [self.images.indices[place] for place in self.places[fooled]]
-            found = watch.look(originals[fooled], attacked[fooled], self.sources[fooled], numbers)
-            found.save(self.context.scratch / f"{self.name}-{number}.npz")
-        notes = {
-            "fooled": len(fooled),
-            "transfers": Others(self.context, self.outputs).look(originals, attacked, fooled),
-            "kept": self._keep_some(originals, attacked, watches, fooled.tolist()),
-            "artifacts": self.artifacts,
-        }
+        notes = self._look(originals, attacked, fooled) if len(fooled) else {"fooled": 0, "kept": {}, "artifacts": []}
         (self.context.scratch / f"{self.name}.json").write_text(json.dumps(notes, allow_nan=False))
         return {"attacked": self.name}
 
@@ -86,6 +75,20 @@ class Attacking(Studying):
         spec = self.network.input
         images = [pixels_of(self.images.probe.image(self.images.indices[place]), spec) for place in self.places]
         return torch.stack(images).to(self.network.device)
+
+    def _look(self, originals: Tensor, attacked: Tensor, fooled: NDArray[np.int64]) -> dict[str, Any]:
+        """Watch the units on the fooled images, show these to other networks, and keep some of them."""
+        watches = [Watch(self.network, layer, self.context.check) for layer in self.params["layer"]]
+        numbers = [self.images.indices[place] for place in self.places[fooled]]
+        for number, watch in enumerate(watches):
+            found = watch.look(originals[fooled], attacked[fooled], self.sources[fooled], numbers)
+            found.save(self.context.scratch / f"{self.name}-{number}.npz")
+        return {
+            "fooled": len(fooled),
+            "transfers": Others(self.context, self.outputs).look(originals, attacked, fooled),
+            "kept": self._keep_some(originals, attacked, watches, fooled.tolist()),
+            "artifacts": self.artifacts,
+        }
 
     def _before(self) -> NDArray[np.int64]:
         """The outcomes of images that need no attack; FAILED where one is to be tried."""

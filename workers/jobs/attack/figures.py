@@ -75,7 +75,7 @@ class Attacked:
 
     def transfers(self, model: str) -> list[list[str]]:
         """For each fooled image what another model takes it for, before and after."""
-        return [pair for note in self.notes for pair in note["transfers"][model]]
+        return [pair for note in self.notes if note["fooled"] for pair in note["transfers"][model]]
 
 
 def _join(parts: Sequence[Outcomes], kind: type[Outcomes]) -> Outcomes:

@@ -66,7 +66,7 @@ class Reporting(Studying):
         figures = {
             "target": self._name(number),
             **robustness(attacked, norm, classes),
-            "layers": [layer_figures(attacked, place, known) for place, known in enumerate(knowledge)],
+            "layers": [self._layer(attacked, place, known) for place, known in enumerate(knowledge)],
             "transfers": [self._transfer(attacked, model) for model in self.params["transfer"]],
         }
         return {
@@ -75,6 +75,10 @@ class Reporting(Studying):
             "images": self._images(attacked),
             "shifts": self._shifts(attacked),
         }
+
+    def _layer(self, attacked: Attacked, place: int, known: LayerKnowledge) -> dict[str, Any]:
+        self.context.check()
+        return layer_figures(attacked, place, known)
 
     def _nothing(self, number: int) -> dict[str, Any]:
         """The figures where no image was there to be attacked."""

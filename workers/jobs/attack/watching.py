@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from workers.analysis.attacks.attack import Check
 from workers.analysis.attacks.units import moved_most
 from workers.jobs.stored import Stored
 from workers.jobs.subjects import calls_of
@@ -43,10 +44,13 @@ class Watched(Stored):
 
 
 class Watch:
-    """A layer of a network, watched and silenced; takes the images one at a time, as whoever looks at one does."""
+    """A layer of a network, watched and silenced; takes the images one at a time, as whoever looks at one does.
 
-    def __init__(self, network: Network, layer: str) -> None:
-        self.network, self.layer = network, layer
+    `check` is called between images.
+    """
+
+    def __init__(self, network: Network, layer: str, check: Check) -> None:
+        self.network, self.layer, self.check = network, layer, check
         self.calls = calls_of(network, (layer,))[layer]
 
     def look(self, originals: Tensor, adversarials: Tensor, sources: NDArray[np.int64], numbers: list[int]) -> Watched:
@@ -57,6 +61,7 @@ class Watch:
         restored = np.zeros((len(before), len(sizes)), np.bool_)
         at_random = np.zeros((len(before), len(sizes)))
         for row, (order, number) in enumerate(zip(orders, numbers, strict=True)):
+            self.check()
             source = int(sources[row])
             restored[row] = self._silenced(adversarials[row], order, sizes) == source
             random = np.random.default_rng(number)
