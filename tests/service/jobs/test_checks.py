@@ -33,7 +33,7 @@ FAULTS = [
     ({"layers": ["conv1", "cnv5"]}, "/layers/1", "has no layer 'cnv5' with a map of units; did you mean 'conv5'"),
     ({"dataset": "photos"}, "/segmentation", 'ask for "colors" or for a segmenter'),
     ({"dataset": "photos", "segmentation": ["masks", "colors"]}, "/segmentation", "has no masks"),
-    ({"kind": "divination"}, "/kind", "there is ablation, dissection"),
+    ({"kind": "divination"}, "/kind", "there is ablation, attack, dissection"),
     ({"grid": 2}, "/grid", "greater than or equal to 4"),
     ({"layers": ["conv1", "conv1"]}, "/layers/1", "twice"),
     ({"latents": {}}, "/latents", "Unknown field"),
