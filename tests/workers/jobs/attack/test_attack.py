@@ -12,7 +12,7 @@ from service.results.effects.tables import LayerAblation, UnitEffect
 from service.results.tables import LayerDissection, Unit
 from tests.workers.jobs import worlds
 from tests.workers.jobs.attack.brute_force import Reference, by_distance
-from tests.workers.jobs.attack.conftest import CW, INPUT, OUTPUTS
+from tests.workers.jobs.attack.conftest import CW, INPUT, OUTPUTS, prepare
 
 ALL = 10_000
 PGD = {"epsilon": 0.05, "step_size": 0.02, "steps": 6}
@@ -199,12 +199,15 @@ def test_every_figure_of_an_attack_equals_the_brute_force(zoo, read, reference):
         target=targets,
         images="all",
         keep=ALL,
-        transfer=["other"],
+        transfer=["other", "model"],
     )
     attacks = read(zoo, job)
     assert list(attacks) == targets
     assert job.summary["targets"] == [found.figures for found in attacks.values()]
-    other = Reference(zoo.settings.import_dir / "animals", "classifier", REVERSED, seed=3)
+    others = {
+        "other": Reference(zoo.settings.import_dir / "animals", "classifier", REVERSED, seed=3),
+        "model": reference,
+    }
     places = reference.chosen("", "all")
     for target, found in attacks.items():
         fooled = check_images(found, reference, target, places)
@@ -218,25 +221,28 @@ def test_every_figure_of_an_attack_equals_the_brute_force(zoo, read, reference):
         assert (figures["ablation"], figures["dissection"]) == (str(ablation.id), str(dissection.id))
         check_groups(figures, found, rows, changes, important_of(zoo, ablation, "5"))
         check_concepts(figures, changes, labels_of(zoo, dissection, "5"))
-        check_transfers(found, other, places, fooled, target)
+        check_transfers(found, others, places, fooled, target)
+        assert found.figures["transfers"][1]["fooled"] == 1
         for position, picture in found.pictures.items():
             assert picture.shape[1] > found.originals[position].shape[1] * 5 * 7  # 5 times as large; 4 masks beside
 
 
-def check_transfers(found, other, places, fooled, target):
-    pairs = {}
+def check_transfers(found, others, places, fooled, target):
+    pairs = {name: [] for name in others}
     for row, place in zip(found.images, places, strict=True):
         if place in fooled:
-            after = other.classify(torch.from_numpy(found.adversarials[row.position]))
-            pairs[place] = [other.predicted[place], after]
-            assert row.transfers == {"other": pairs[place]}
+            adversarial = torch.from_numpy(found.adversarials[row.position])
+            for name, other in others.items():
+                pairs[name].append([other.predicted[place], other.classify(adversarial)])
+            assert row.transfers == {name: known[-1] for name, known in pairs.items()}
     assert found.figures["transfers"] == [
         {
-            "model": "other",
+            "model": name,
             "images": len(fooled),
-            "fooled": pytest.approx(np.mean([before != after for before, after in pairs.values()])),
-            "to_target": pytest.approx(np.mean([after == target for _, after in pairs.values()])),
+            "fooled": pytest.approx(np.mean([before != after for before, after in known])),
+            "to_target": pytest.approx(np.mean([after == target for _, after in known])),
         }
+        for name, known in pairs.items()
     ]
 
 
@@ -249,6 +255,7 @@ CASES = [
     ("pgd-l2", PGD | {"epsilon": 1.0, "step_size": 0.4}, None, "all", None),
     ("fgsm", {"epsilon": 0.04}, None, "eligible", None),
     ("fgsm", {"epsilon": 0.04}, "ant", "all", 13),
+    ("fgsm", {"epsilon": 0.04}, "ant", "eligible", None),
     ("deepfool-l2", {}, None, "eligible", None),
     ("deepfool-l2", {}, None, "all", 9),
 ]
@@ -270,3 +277,12 @@ def test_methods_targets_and_choices_of_images(zoo, read, reference):
             succeeded.add(method)
         assert json.loads(json.dumps(job.summary, allow_nan=False)) == job.summary
     assert succeeded == {method for method, *_ in CASES}
+
+
+def test_figures_are_drawn(driver):
+    prepare(driver)
+    driver.ablate("model", "animals", "5", sizes=[1])
+    job = driver.attack("model", "animals", method="fgsm", settings={"epsilon": 0.04}, layer="5", target="ant")
+    assert list(job.summary["pictures"]) == ["accuracy", "groups", "silencing"]
+    for digest in job.summary["pictures"].values():
+        assert driver.store.path(digest).read_bytes().startswith(b"<?xml")

@@ -35,10 +35,23 @@ class Choosing(Rounding):
         return torch.where(values == values.amax(1, keepdim=True), 1.0, 0.0)
 
 
+class Opposite(nn.Module):
+    """Its outputs always have the same sum, as those of a softmax."""
+
+    def __init__(self):
+        super().__init__()
+        self.read = nn.Conv2d(3, 3, 3)
+
+    def forward(self, images):
+        values = self.read(images).mean((2, 3))
+        return torch.cat([values, -values], 1)
+
+
 @pytest.fixture
 def networks(monkeypatch):
     monkeypatch.setitem(planted.NETWORKS, "rounding", Rounding)
     monkeypatch.setitem(planted.NETWORKS, "choosing", Choosing)
+    monkeypatch.setitem(planted.NETWORKS, "opposite", Opposite)
 
 
 @pytest.mark.parametrize(
@@ -53,6 +66,12 @@ def test_networks_without_a_gradient(zoo, networks, network, words):
     assert problem["status"] == 422
     assert problem["errors"][0]["pointer"] == "/model"
     assert zoo.count(AttackRow) == 0
+
+
+def test_a_sum_that_never_changes_hides_no_gradient(zoo, networks):
+    zoo.done(zoo.queue_model("opposite", "planted:opposite", input=INPUT, classes=OUTPUTS))
+    [found] = zoo.attack("opposite", "animals", settings=CW, images="all", target="elk").summary["targets"]
+    assert found["images"] == 16
 
 
 def test_an_exported_network_without_a_gradient(zoo):
