@@ -14,10 +14,11 @@ from torch import Tensor
 
 from service.database import reading
 from service.errors import Invalid
+from service.jobs.queries import find_job
 from service.results.attacks.queries import labelled_units
 from workers.analysis.attacks.errors import NotDifferentiable, NotFinite
 from workers.analysis.attacks.robustness import distances
-from workers.jobs.attack.panels import panel
+from workers.jobs.attack.panels import Dissected, panel
 from workers.jobs.attack.plan import choose, goals
 from workers.jobs.attack.studying import Studying
 from workers.jobs.attack.transfer import Others
@@ -135,12 +136,10 @@ class Attacking(Studying):
     ) -> dict[int, dict[str, str]]:
         """The artifacts of those of the fooled images that are among the first so many of the target."""
         rows = [row for row in fooled if self.payload["start"] + row < self.params["keep"]]
-        shown = [(watch, self._thresholds(watch.layer)) for watch in watches] if rows else []
+        shown = [found for watch in watches if (found := self._dissected(watch))] if rows else []
         return {row: self._keep(originals[row], attacked[row], shown) for row in rows}
 
-    def _keep(
-        self, original: Tensor, attacked: Tensor, shown: list[tuple[Watch, list[float | None]]]
-    ) -> dict[str, str]:
+    def _keep(self, original: Tensor, attacked: Tensor, shown: list[Dissected]) -> dict[str, str]:
         """Store an image, what the attack made of it, and a picture of both."""
         self.context.check()
         adversarial = attacked.float().cpu().numpy()
@@ -153,15 +152,15 @@ class Attacking(Studying):
             "picture": self._store_png(panel(original, attacked, shown)),
         }
 
-    def _thresholds(self, layer: str) -> list[float | None]:
-        """The thresholds of a layer's units by the job's dissection of it; none without one."""
-        job_id = self.params["dissections"][layer]
-        if job_id is None:
-            return []
+    def _dissected(self, watch: Watch) -> Dissected | None:
+        """A layer with its units' thresholds by the job's dissection of it; None without one."""
+        if self.params["dissections"][watch.layer] is None:
+            return None
+        team_id, job_id = self.context.job.team_id, uuid.UUID(self.params["dissections"][watch.layer])
         with reading(self.context.sessions) as session:
-            return [
-                unit.threshold for unit in labelled_units(session, self.context.job.team_id, uuid.UUID(job_id), layer)
-            ]
+            units = labelled_units(session, team_id, job_id, watch.layer)
+            mode = find_job(session, team_id, job_id).params["upsampling"]
+        return Dissected(watch, [unit.threshold for unit in units], mode)
 
     def _store_png(self, pixels: NDArray[np.uint8]) -> str:
         buffer = io.BytesIO()

@@ -1,7 +1,7 @@
 """An attacked image to look at: image, attacked image, perturbation, and the units that moved most."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -10,10 +10,8 @@ from torch import Tensor
 from torch.nn.functional import interpolate
 
 from workers.analysis.pictures import masked_image, strip, unit_mask
+from workers.analysis.upsampling import Mode
 from workers.networks.pixels import LEVELS
-
-if TYPE_CHECKING:
-    from workers.jobs.attack.watching import Watch
 
 SMALLEST = 112
 """Pixels of a shown image's shorter side, at least."""
@@ -21,19 +19,31 @@ MOVED = 2
 """Units of each layer that are shown."""
 
 
-def panel(
-    original: Tensor, attacked: Tensor, layers: Sequence[tuple["Watch", Sequence[float | None]]]
-) -> NDArray[np.uint8]:
+class Mapped(Protocol):
+    """A layer whose maps of an image can be seen."""
+
+    def maps(self, pixels: Tensor) -> Tensor:
+        """The layer's map of one image (3, H, W): (U, h, w)."""
+
+
+class Dissected(NamedTuple):
+    """A layer, and where its dissection found its units' thresholds."""
+
+    layer: Mapped
+    thresholds: Sequence[float | None]
+    mode: Mode
+
+
+def panel(original: Tensor, attacked: Tensor, layers: Sequence[Dissected]) -> NDArray[np.uint8]:
     """Lay out an image (3, H, W) and what an attack made of it, with pixels from 0 to 1.
 
     First the image, the attacked image, and the perturbation around grey, amplified so that its largest value is full;
-    then for each layer whose units have thresholds the masks of the units moved most, before and after.
+    then for each dissected layer the masks of the units moved most, before and after.
     """
     pair = [_shown(image) for image in (original, attacked)]
     shown = [*pair, _shown(amplified(attacked - original))]
-    for watch, thresholds in layers:
-        if thresholds:
-            shown += _masks(watch, thresholds, (original, attacked), pair)
+    for dissected in layers:
+        shown += _masks(dissected, (original, attacked), pair)
     return strip(shown)
 
 
@@ -44,21 +54,23 @@ def amplified(perturbation: Tensor) -> Tensor:
 
 
 def _masks(
-    watch: "Watch", thresholds: Sequence[float | None], images: tuple[Tensor, Tensor], pair: Sequence[NDArray[np.uint8]]
+    dissected: Dissected, images: tuple[Tensor, Tensor], pair: Sequence[NDArray[np.uint8]]
 ) -> list[NDArray[np.uint8]]:
-    maps = [watch.maps(image).float().cpu() for image in images]
+    maps = [dissected.layer.maps(image).float().cpu() for image in images]
     moved = (maps[1].amax((1, 2)) - maps[0].amax((1, 2))).abs()
     units = torch.argsort(moved, descending=True, stable=True)[:MOVED].tolist()
     return [
-        _masked(shown, found[unit].numpy(), thresholds[unit])
+        _masked(shown, found[unit].numpy(), dissected.thresholds[unit], dissected.mode)
         for unit in units
         for shown, found in zip(pair, maps, strict=True)
     ]
 
 
-def _masked(shown: NDArray[np.uint8], activations: NDArray[np.float32], threshold: float | None) -> NDArray[np.uint8]:
+def _masked(
+    shown: NDArray[np.uint8], activations: NDArray[np.float32], threshold: float | None, mode: Mode
+) -> NDArray[np.uint8]:
     level = 0.0 if threshold is None else threshold
-    return masked_image(shown, unit_mask(activations, shown.shape[0], shown.shape[1], level, "edge"))
+    return masked_image(shown, unit_mask(activations, shown.shape[0], shown.shape[1], level, mode))
 
 
 def _shown(image: Tensor) -> NDArray[np.uint8]:
