@@ -5,8 +5,9 @@ from service.artifacts import tables as artifacts
 from service.catalog import tables as catalog
 from service.database import Table
 from service.jobs import tables as jobs
+from service.painting import tables as painting
 from service.results import tables as results
 from service.results.attacks import tables as attacks
 from service.results.effects import tables as effects
 
-__all__ = ["Table", "access", "artifacts", "attacks", "catalog", "effects", "jobs", "results"]
+__all__ = ["Table", "access", "artifacts", "attacks", "catalog", "effects", "jobs", "painting", "results"]
