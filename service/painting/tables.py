@@ -34,6 +34,8 @@ class Painting(Table):
     model_id: Mapped[uuid.UUID] = mapped_column(sa.ForeignKey("models.id"))
     document: Mapped[dict[str, Any]]
     """Canonical: latent, layer and strokes with units, values and masks spelt out, so that it replays exactly."""
+    warnings: Mapped[list[str]]
+    """Why strokes may do less than was hoped for."""
     state: Mapped[str] = mapped_column(sa.String(16), default="queued")
     owner: Mapped[str | None] = mapped_column(sa.String(128))
     """The worker that claimed it."""
