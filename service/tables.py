@@ -9,5 +9,6 @@ from service.painting import tables as painting
 from service.results import tables as results
 from service.results.attacks import tables as attacks
 from service.results.effects import tables as effects
+from service.results.interventions import tables as interventions
 
-__all__ = ["Table", "access", "artifacts", "attacks", "catalog", "effects", "jobs", "painting", "results"]
+__all__ = ["Table", "access", "artifacts", "attacks", "catalog", "effects", "interventions", "jobs", "painting", "results"]
