@@ -11,4 +11,15 @@ from service.results.attacks import tables as attacks
 from service.results.effects import tables as effects
 from service.results.interventions import tables as interventions
 
-__all__ = ["Table", "access", "artifacts", "attacks", "catalog", "effects", "interventions", "jobs", "painting", "results"]
+__all__ = [
+    "Table",
+    "access",
+    "artifacts",
+    "attacks",
+    "catalog",
+    "effects",
+    "interventions",
+    "jobs",
+    "painting",
+    "results",
+]
