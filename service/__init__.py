@@ -38,13 +38,14 @@ def _blueprints() -> list[Blueprint]:
     from service.catalog.views import blueprint as catalog
     from service.health.views import blueprint as health
     from service.jobs.views import blueprint as jobs
+    from service.painting.views import blueprint as paintings
     from service.results.attacks.views import blueprint as attacks
     from service.results.comparing.views import blueprint as comparing
     from service.results.effects.views import blueprint as effects
     from service.results.exporting.views import blueprint as exporting
     from service.results.views import blueprint as results
 
-    return [catalog, jobs, results, effects, attacks, comparing, exporting, artifacts, access, health]
+    return [catalog, jobs, results, effects, attacks, comparing, exporting, paintings, artifacts, access, health]
 
 
 def _make_services(settings: Settings) -> Services:

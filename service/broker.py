@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import Any
 
 from celery import Celery
+from kombu import Exchange, Queue
 
+from service.errors import Unavailable
 from service.settings import Settings
 
-RUN_SHARD = "workers.run_shard"
-QUEUE = "shards"
+RUN_SHARD, PAINT = "workers.run_shard", "workers.paint"
+QUEUE, PAINTINGS = "shards", "paintings"
 MAX_HINTS = 64
 """A worker that leaves claimable shards behind leaves a hint, so that more hints than workers are of no use."""
 FILE_POLL_SECONDS = 0.1
@@ -34,6 +36,7 @@ def make_celery(settings: Settings) -> Celery:
         result_backend=None,
         task_ignore_result=True,
         task_default_queue=QUEUE,
+        task_queues=[Queue(name, Exchange(name), routing_key=name) for name in (QUEUE, PAINTINGS)],
         task_serializer="json",
         accept_content=["json"],
         # RabbitMQ closes the channel of a message that stays unacknowledged for half an hour
@@ -44,7 +47,8 @@ def make_celery(settings: Settings) -> Celery:
         # a forked process cannot use CUDA
         worker_pool_start_method="spawn",
         worker_proc_alive_timeout=60,  # a spawned process imports everything anew
-        worker_max_tasks_per_child=50,
+        # gives leaked memory back; a painting is a task, too, and shall find its network warm
+        worker_max_tasks_per_child=1000,
         worker_soft_shutdown_timeout=25,
         worker_cancel_long_running_tasks_on_connection_loss=False,
         worker_hijack_root_logger=False,
@@ -86,9 +90,10 @@ def tidy(settings: Settings) -> None:
         return
     folders = _make_folders(settings)
     taken = folders["processed"].iterdir()
-    to_lost_workers = (path for path in folders["messages"].iterdir() if not path.name.endswith(f".{QUEUE}.msg"))
+    # to lost workers, and about paintings that nobody waits for any more
+    unheard = (path for path in folders["messages"].iterdir() if not path.name.endswith(f".{QUEUE}.msg"))
     oldest = time.time() - FILE_LIFETIME_SECONDS
-    for path in (*taken, *to_lost_workers):
+    for path in (*taken, *unheard):
         with suppress(FileNotFoundError):
             if path.stat().st_mtime < oldest:
                 path.unlink()
@@ -101,6 +106,14 @@ def publish(celery: Celery, shard_ids: Sequence[uuid.UUID]) -> None:
             celery.send_task(RUN_SHARD, (str(shard_id),), retry=False)
     except Exception as error:  # each transport has errors of its own, and none may reach who has committed
         log.warning("the broker is away, so the relay will publish these shards: %s", error)
+
+
+def publish_painting(celery: Celery, painting_id: uuid.UUID) -> None:
+    """Ask the workers for a painting; raise Unavailable where the broker is away, for nobody would hear of it."""
+    try:
+        celery.send_task(PAINT, (str(painting_id),), queue=PAINTINGS, retry=False)
+    except Exception as error:  # each transport has errors of its own
+        raise Unavailable("the broker is away, so that no worker can be asked to paint") from error
 
 
 def count_hints(celery: Celery) -> int:

@@ -122,8 +122,14 @@ class ShardFailed(UnitAtlasError):
     slug, title = "shard-failed", "A part of the job failed whenever it was tried"
 
 
+class PaintingFailed(UnitAtlasError):
+    """A painting ended with an unexpected error."""
+
+    slug, title = "painting-failed", "The painting failed"
+
+
 class DeadlinePassed(UnitAtlasError):
-    """The job's deadline passed before it was done."""
+    """The deadline of a job or painting passed before it was done."""
 
     slug, title = "deadline-passed", "The deadline passed"
 

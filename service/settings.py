@@ -41,6 +41,8 @@ class Settings:
     """Pause between two rounds of the relay."""
     wait_seconds: float = 30.0
     """How long a registration or a long poll is answered synchronously at the most."""
+    painting_seconds: float = 10.0
+    """How long a painting waits for a worker to paint it."""
     max_artifact_bytes: int = 8 * 2**30
     """Largest artifact that is taken."""
     max_body_bytes: int = 2 * 2**20

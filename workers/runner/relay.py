@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.broker import MAX_HINTS, count_hints, publish, tidy
 from service.database import Sessions, reading
+from service.painting.queries import expire_overdue
 from service.settings import Settings
 from workers.runner import relay_queries
 from workers.runner.relay_queries import Holder
@@ -61,10 +62,12 @@ class Relay:
             self._terminate(holder)
 
     def expire(self) -> None:
-        """End jobs whose deadline passed."""
+        """End jobs, and paintings that nobody waits for any more, whose deadline passed."""
         for job_id in self._find(relay_queries.find_overdue):
             with self.sessions.begin() as session:
                 relay_queries.expire(session, job_id)
+        with self.sessions.begin() as session:
+            expire_overdue(session)
 
     def settle(self) -> None:
         """End cancelled jobs that no worker is at."""
