@@ -61,7 +61,8 @@ class ClassAttack(Answer):
     """An attack as a class saw it: how many of its `images` it was tried on fooled the network, and how far it went.
 
     `groups` has {"images", "mean", "low", "high"} of the change of the units important to the `target`, to the
-    `source`, and of all `others`; that and `units` are over all images that the attack fooled.
+    `source`, and of all `others`, with "absolute_mean", "absolute_low" and "absolute_high" of how far they moved, up or
+    down; that and `units` are over all images that the attack fooled.
     """
 
     job: str

@@ -100,7 +100,6 @@ def important_units(
 
 
 def _is_of(team_id: uuid.UUID) -> sa.ColumnElement[bool]:
-
     return LayerAblation.job_id.in_(sa.select(Job.id).where(Job.team_id == team_id))
 
 

@@ -115,8 +115,8 @@ class ImageSchema(Schema):
     )
 
 
-class GroupSchema(Schema):
-    """Peak activations of a group of units, attacked minus original, in the mean over images."""
+class MeanSchema(Schema):
+    """A mean over images."""
 
     images = fields.Integer(required=True)
     mean = fields.Float(required=True)
@@ -128,6 +128,14 @@ class GroupSchema(Schema):
     high = fields.Float(required=True, allow_none=True)
 
 
+class GroupSchema(MeanSchema):
+    """Peak activations of a group of units, attacked minus original, in the mean over units and images."""
+
+    absolute_mean = fields.Float(required=True, metadata={"description": "of how far each unit moved, up or down"})
+    absolute_low = fields.Float(required=True, allow_none=True, metadata={"description": "as low, of absolute_mean"})
+    absolute_high = fields.Float(required=True, allow_none=True)
+
+
 class GroupsSchema(Schema):
     """The four units most important to what each image became, to what it was before, and all others."""
 
@@ -136,7 +144,7 @@ class GroupsSchema(Schema):
     others = fields.Nested(GroupSchema, required=True, allow_none=True)
 
 
-class MostMovedSchema(GroupSchema):
+class MostMovedSchema(MeanSchema):
     """Share of important units among the ten moved most, in the mean over images."""
 
     chance = fields.Float(required=True, metadata={"description": "the share among ten random units"})

@@ -14,7 +14,9 @@ from service.results.exporting.rows import JSON, Row, RowTable, Subject
 GROUPS = ("target", "source", "others")
 DISTANCES = ("l2", "linf")
 AVERAGES = ("median", "mean")
-FIGURES = {"images": int, "mean": float, "low": float, "high": float}
+FIGURES = {"images": int} | dict.fromkeys(
+    ("mean", "low", "high", "absolute_mean", "absolute_low", "absolute_high"), float
+)
 WANTED = "wanted"
 """The target of a single image, beside that of the attack."""
 

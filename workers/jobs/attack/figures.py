@@ -120,8 +120,8 @@ def layer_figures(attacked: Attacked, layer: int, known: LayerKnowledge) -> dict
     grouped = changes[both], target[both], source[both]
     return head | {
         "images": len(changes),
-        "groups": _groups(*grouped) if both.any() else None,
-        "most_moved": _most_moved(*grouped) if both.any() else None,
+        "groups": groups(*grouped) if both.any() else None,
+        "most_moved": most_moved(*grouped) if both.any() else None,
         "concepts": _concepts(changes, known.labels),
         "silencing": _silencing(watched),
     }
@@ -139,18 +139,28 @@ def _members(attacked: Attacked, known: LayerKnowledge, units: int) -> tuple[NDA
     return sides[0], sides[1]
 
 
-def _groups(changes: NDArray[np.float64], target: NDArray[np.bool_], source: NDArray[np.bool_]) -> dict[str, Any]:
-    """Mean change of each group; in a small layer an image may have no other units and is not in their group."""
+def groups(changes: NDArray[np.float64], target: NDArray[np.bool_], source: NDArray[np.bool_]) -> dict[str, Any]:
+    """Mean change of the units of each group, and mean of how far each moved, up or down; with 99 % intervals.
+
+    Changes of peaks, and which units are important to what each image became and to what it was, are (n, U). In a
+    small layer an image may have no other units and is not in their group, which is None where no image has one.
+    Source: Bau et al., PNAS 2020, Fig. 5, which graphs how far units moved.
+    """
     members = {"target": target, "source": source, "others": ~(target | source)}
     return {name: _group(changes, group) for name, group in members.items()}
 
 
 def _group(changes: NDArray[np.float64], group: NDArray[np.bool_]) -> dict[str, Any] | None:
     filled = group.any(axis=1)
-    return _means(group_changes(changes[filled], group[filled])[:, None])[0] if filled.any() else None
+    if not filled.any():
+        return None
+    moved, sizes = (group_changes(values[filled], group[filled])[:, None] for values in (changes, np.abs(changes)))
+    absolute = _means(sizes)[0]
+    return _means(moved)[0] | {f"absolute_{name}": absolute[name] for name in ("mean", "low", "high")}
 
 
-def _most_moved(changes: NDArray[np.float64], target: NDArray[np.bool_], source: NDArray[np.bool_]) -> dict[str, Any]:
+def most_moved(changes: NDArray[np.float64], target: NDArray[np.bool_], source: NDArray[np.bool_]) -> dict[str, Any]:
+    """Share of the important among the ten units moved most, with its 99 % interval, and among ten random ones."""
     shares, chances = top_shares(changes, target | source)
     return _means(shares[:, None])[0] | {"chance": float(chances.mean())}
 

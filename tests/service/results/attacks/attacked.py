@@ -74,7 +74,8 @@ def image(
 
 def figures(target: str | None, layers: Sequence[str] = ("conv1",), **more: Any) -> dict[str, Any]:
     """Figures of an attack as the job writes them; only those groups that are given."""
-    group = {"images": 3, "mean": 1.5, "low": 1.0, "high": 2.0}
+    share = {"images": 3, "mean": 1.5, "low": 1.0, "high": 2.0}
+    group = share | {"absolute_mean": 3.0, "absolute_low": 2.75, "absolute_high": 3.25}
     groups = {"target": group, "source": group | {"mean": -2.5}, "others": None}
     known = {
         "target": target,
@@ -91,8 +92,8 @@ def figures(target: str | None, layers: Sequence[str] = ("conv1",), **more: Any)
                 "dissection": None,
                 "images": 3,
                 "groups": groups,
-                "most_moved": group | {"chance": 0.25},
-                "concepts": [{"category": "object", "concept": "tree", "units": 2, **group}],
+                "most_moved": share | {"chance": 0.25},
+                "concepts": [{"category": "object", "concept": "tree", "units": 2, **share}],
                 "silencing": {"sizes": [1, 2], "most_moved": [0.25, 0.5], "random": [0.0, 0.125]},
             }
             for layer in layers

@@ -228,7 +228,8 @@ def test_a_class_is_explained_by_attacks_towards_it_and_from_it(
     client: FlaskClient, sessions: Sessions, jobs: Planted
 ) -> None:
     explained = client.get("/v1/classes/beach/explanation?layer=conv1&units=2").json["attacks"]
-    group = {"images": 3, "mean": 1.5, "low": 1.0, "high": 2.0}
+    share = {"images": 3, "mean": 1.5, "low": 1.0, "high": 2.0}
+    group = share | {"absolute_mean": 3.0, "absolute_low": 2.75, "absolute_high": 3.25}
     groups = {"target": group, "source": group | {"mean": -2.5}, "others": None}
 
     def move(unit: int, change: float, rank: int) -> dict[str, Any]:
@@ -244,7 +245,7 @@ def test_a_class_is_explained_by_attacks_towards_it_and_from_it(
         "success_rate": 0.5,
         "mean_l2": 0.5,
         "groups": groups,
-        "most_moved": group | {"chance": 0.25},
+        "most_moved": share | {"chance": 0.25},
         "units": [move(1, -1.5, 1), move(0, 0.25, 2)],
         "links": {"job": f"/v1/jobs/{jobs.first}", "images": f"/v1/attacks?job={jobs.first}&target=beach"},
     }

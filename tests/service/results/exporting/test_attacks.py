@@ -149,6 +149,7 @@ def test_rows_of_targets_and_groups(client: FlaskClient, job: uuid.UUID) -> None
         {**head, "target": "forest", **nothing},
     ]
     ends = {"images": 3, "low": 1.0, "high": 2.0, "ablation": str(uuid.UUID(int=9))}
+    ends |= {"absolute_mean": 3.0, "absolute_low": 2.75, "absolute_high": 3.25}
     assert check_formats(client, job, "groups") == [
         {"model": "alpha", "layer": "conv1", "target": target, "group": group, "mean": mean, **ends}
         for target in ("beach", None)

@@ -124,7 +124,7 @@ def check_shifts(found, layer, changes):
 
 def check_groups(figures, found, fooled_rows, changes, important):
     """Average units by group in each image, then over images; count the important among the 10 moved most."""
-    groups, shares, chances = {"target": [], "source": [], "others": []}, [], []
+    (groups, sizes), shares, chances = ({"target": [], "source": [], "others": []} for _ in range(2)), [], []
     for row, change in zip(fooled_rows, changes, strict=True):
         target, source = important.get(row["result"], []), important.get(row["source"], [])
         if not target or not source:
@@ -132,11 +132,14 @@ def check_groups(figures, found, fooled_rows, changes, important):
         others = [unit for unit in range(len(change)) if unit not in (*target, *source)]
         for name, members in (("target", target), ("source", source), ("others", others)):
             groups[name].append(np.mean([change[unit] for unit in members]))
+            sizes[name].append(np.mean([abs(change[unit]) for unit in members]))
         matter = {*target, *source}
         shares.append(np.mean([unit in matter for unit in by_distance(change)[:10]]))
         chances.append(len(matter) / len(change))
     for name, values in groups.items():
         check_mean(figures["groups"][name], values)
+        absolute = {end: figures["groups"][name][f"absolute_{end}"] for end in ("mean", "low", "high")}
+        check_mean({"images": len(values), **absolute}, sizes[name])
     check_mean(figures["most_moved"], shares)
     assert figures["most_moved"]["chance"] == pytest.approx(np.mean(chances))
 

@@ -33,6 +33,9 @@ def test_groups_are_those_of_each_images_own_classes():
     assert groups["target"]["mean"] == pytest.approx(((-2 + 0) / 2 + (6 + 1) / 2) / 2)
     assert groups["source"]["mean"] == pytest.approx(((8 + 1) / 2 + (0 - 3) / 2) / 2)
     assert groups["others"]["mean"] == pytest.approx(((0 + 4) / 2 + (0 + 1) / 2) / 2)
+    assert groups["target"]["absolute_mean"] == pytest.approx(((2 + 0) / 2 + (6 + 1) / 2) / 2)
+    assert groups["source"]["absolute_mean"] == pytest.approx(((8 + 1) / 2 + (0 + 3) / 2) / 2)
+    assert groups["others"]["absolute_mean"] == groups["others"]["mean"]
     assert found["most_moved"]["mean"] == found["most_moved"]["chance"] == pytest.approx(4 / 6)  # all six are among 10
     assert found["images"] == 3
 
@@ -40,7 +43,8 @@ def test_groups_are_those_of_each_images_own_classes():
 def test_no_more_than_four_units_are_important():
     changes = [[1, 2, 3, 4, 5, 6, 7, 8]]
     found = figures(changes, sources=[0], results=[1], important={0: [7, 6, 5, 4, 3], 1: [0]})
-    assert found["groups"]["source"] == {"images": 1, "mean": 6.5, "low": None, "high": None}
+    unknown = dict.fromkeys(("low", "high", "absolute_low", "absolute_high"))
+    assert found["groups"]["source"] == {"images": 1, "mean": 6.5, "absolute_mean": 6.5, **unknown}
     assert found["groups"]["others"]["mean"] == 3  # of 2, 3 and 4
 
 
