@@ -146,15 +146,13 @@ def _probe(format: str, location: str, manifest: str, settings: Settings, root: 
 
 @lru_cache(WARM)
 def largest_batch(network: Network, memory_bytes: int) -> int:
-    """Images that the network takes at once within the memory."""
+    """Images, or latents, that the network takes at once within the memory."""
     with torch.inference_mode():
-        blank = torch.zeros(1, 3, *network.input.size, device=network.device)
-        return batch_size(network.module, blank, memory_bytes)
+        return batch_size(network.module, network.blank(1), memory_bytes)
 
 
 @lru_cache(WARM)
 def calls_of(network: Network, layers: tuple[str, ...]) -> dict[str, int]:
     """How often each layer runs in a forward pass."""
     with torch.inference_mode():
-        blank = torch.zeros(1, 3, *network.input.size, device=network.device)
-        return count_calls(network.module, layers, blank)
+        return count_calls(network.module, layers, network.blank(1))

@@ -1,4 +1,4 @@
-"""How many images a network may be given at once."""
+"""How many images, or latents, a network may be given at once."""
 
 from contextlib import ExitStack
 from typing import Any
@@ -9,12 +9,12 @@ from torch import Tensor, nn
 HELD_OUTPUTS = 4
 """Outputs of the largest layer that are alive together: what goes in, what comes out, a branch beside it, a copy."""
 MOST = {"cpu": 16}
-"""Images beyond which a kind of device gains nothing."""
+"""Images, or latents, beyond which a kind of device gains nothing."""
 MOST_ELSEWHERE = 64
 
 
-def largest_output(module: nn.Module, images: Tensor) -> int:
-    """Bytes of the largest tensor that any layer puts out for these images (B, C, H, W)."""
+def largest_output(module: nn.Module, inputs: Tensor) -> int:
+    """Bytes of the largest tensor that any layer puts out for these images (B, C, H, W), or latents."""
     largest = 0
 
     def note(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -25,16 +25,16 @@ def largest_output(module: nn.Module, images: Tensor) -> int:
     with ExitStack() as hooks:
         for layer in module.modules():
             hooks.enter_context(layer.register_forward_hook(note))
-        module(images)
+        module(inputs)
     return largest
 
 
-def batch_size(module: nn.Module, image: Tensor, memory_bytes: int) -> int:
-    """How many images like this one (1, C, H, W) pass together within the memory; a GPU lends half of what is free."""
-    device = image.device
+def batch_size(module: nn.Module, one: Tensor, memory_bytes: int) -> int:
+    """How many inputs like this one (1, ...) pass together within the memory; a GPU lends half of what is free."""
+    device = one.device
     if device.type == "cuda":
         memory_bytes = torch.cuda.mem_get_info(device)[0] // 2
-    fitting = memory_bytes // (HELD_OUTPUTS * max(1, largest_output(module, image)))
+    fitting = memory_bytes // (HELD_OUTPUTS * max(1, largest_output(module, one)))
     return max(1, min(fitting, MOST.get(device.type, MOST_ELSEWHERE)))
 
 

@@ -132,6 +132,10 @@ class InputSpec:
         assert isinstance(size, tuple)
         return size
 
+    def blank(self, count: int) -> Tensor:
+        """Make black images as a network takes them (n, 3, H, W)."""
+        return torch.zeros(count, 3, *self.size)
+
     @property
     def geometry(self) -> Geometry:
         """The resizing and cropping alone."""

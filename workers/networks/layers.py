@@ -32,12 +32,12 @@ def list_layers(network: Network) -> list[LayerInfo]:
     A module that runs several times counts once, with its last output, as in `tap`.
     """
     found: dict[str, LayerInfo] = {}
-    images = _blank(network, 2)  # two, to tell maps of images from tables that the network keeps for itself
+    inputs = network.blank(2)  # two, to tell maps of images from tables that the network keeps for itself
 
     def note(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
             found.pop(name, None)
-            units = as_map(output, images)
+            units = as_map(output, len(inputs), network.size)
             if units is not None:
                 found[name] = LayerInfo(name, *units.shape[1:])
 
@@ -47,7 +47,7 @@ def list_layers(network: Network) -> list[LayerInfo]:
         for name, module in network.module.named_modules():
             if name:
                 hooks.enter_context(module.register_forward_hook(note(name)))
-        _run(network, images)
+        _run(network, inputs)
     return list(found.values())
 
 
@@ -66,19 +66,15 @@ def pick_layers(layers: Sequence[LayerInfo], names: Sequence[str]) -> list[Layer
 
 def forward_seconds(network: Network) -> float:
     """Measure the seconds that one image takes: the median of a few passes after a first one."""
-    image = _blank(network, 1)
+    image = network.blank(1)
     _run(network, image)
     return median(_run(network, image) for _ in range(TIMED_PASSES))
 
 
-def _blank(network: Network, count: int) -> Tensor:
-    return torch.zeros(count, 3, *network.input.size, device=network.device)
-
-
-def _run(network: Network, images: Tensor) -> float:
+def _run(network: Network, inputs: Tensor) -> float:
     started = time.perf_counter()
     with torch.no_grad():
-        network.module(images)
+        network.module(inputs)
     if network.device.type != "cpu":
         torch.accelerator.synchronize(network.device)
     return time.perf_counter() - started

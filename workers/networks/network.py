@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,14 +14,18 @@ from service.artifacts.store import ArtifactStore
 from service.errors import Invalid, NotFound
 from workers.networks.exported import ExportedArchive
 from workers.networks.inputs import InputSpec, Size
+from workers.networks.latents import LatentSpec
 from workers.networks.sources import Architecture, find_architecture
 from workers.networks.weights import Weights, fill, read_state
 
 OUTPUTS = {
     "classifier": (2, "one value a class, (n, classes)"),
     "segmenter": (4, "one map of logits a concept, (n, concepts, h, w)"),
+    "generator": (4, "one picture a latent, (n, 3, H, W)"),
 }
-"""What a network of each kind puts out for n images: the number of dimensions, and in words."""
+"""What a network of each kind puts out for n images or latents: the number of dimensions, and in words."""
+TRIED, CLOSE = 2, 1e-3
+"""Latents that a generator is tried with, and by how much, of its largest output, a picture may differ in company."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +34,8 @@ class Network:
 
     module: nn.Module
     kind: str
-    input: InputSpec
+    takes: InputSpec | LatentSpec
+    """What it is given: images, or the latents of a generator."""
     classes: list[str]
     """Of a classifier: names of the outputs."""
     concepts: list[tuple[str, str] | None]
@@ -38,6 +43,27 @@ class Network:
     digest: str
     """sha256 over source, weights, input and concepts; equal digests give equal figures."""
     device: torch.device
+
+    @property
+    def input(self) -> InputSpec:
+        """How an image becomes the input of a classifier or segmenter."""
+        assert isinstance(self.takes, InputSpec)
+        return self.takes
+
+    @property
+    def latent(self) -> LatentSpec:
+        """What a generator is given and makes."""
+        assert isinstance(self.takes, LatentSpec)
+        return self.takes
+
+    @property
+    def size(self) -> Size:
+        """Height and width of the images that it is given, or of the pictures that it makes."""
+        return self.takes.size
+
+    def blank(self, count: int) -> Tensor:
+        """Make inputs of zeros, images (n, 3, H, W) or latents, on its device."""
+        return self.takes.blank(count).to(self.device)
 
 
 def load(
@@ -51,7 +77,7 @@ def load(
     kind: str = "classifier",
     concepts: Sequence[Sequence[str] | None] = (),
 ) -> Network:
-    """Build a network and try it on a blank image.
+    """Build a network and try it: on a blank image, or a generator on two latents.
 
     Parameters
     ----------
@@ -65,7 +91,8 @@ def load(
     device
         Where the network shall run.
     kind
-        `classifier`, or `segmenter` for a network whose output is one map of logits a concept.
+        `classifier`, `segmenter` for a network whose output is one map of logits a concept, or `generator` for one that
+        makes pictures of latents.
     concepts
         (category, name), or None, for each of a segmenter's outputs; where empty, what the source knows.
 
@@ -80,15 +107,17 @@ def load(
     wanted = Weights.from_json(weights)
     architecture = find_architecture(source, wanted.pretrained)
     _check_kind(source, architecture.kind, kind)
-    spec = InputSpec.from_json({**architecture.input, **input})
     file = _find_file(wanted, architecture, store)
-    module = _build(architecture, spec.size, file, wanted.seed, device).eval().requires_grad_(False).to(device)
-    outputs = _count_outputs(module, kind, spec.size, device)
-    segmenting = kind == "segmenter"
-    names = [] if segmenting else _name_outputs(classes, architecture.classes, outputs)
-    meanings = _interpret_outputs(concepts, architecture.concepts, outputs) if segmenting else []
-    digest = _digest(source, wanted, file, spec, meanings)
-    return Network(module, kind, spec, names, meanings, digest, device)
+    given = {**architecture.input, **input}
+    spec = None if kind == "generator" else InputSpec.from_json(given)
+    size = spec.size if spec else (0, 0)
+    module = _build(architecture, size, file, wanted.seed, device).eval().requires_grad_(False).to(device)
+    takes = spec or _try_generator(module, given, device)
+    outputs = _count_outputs(module, kind, spec, device) if spec else 0
+    names = _name_outputs(classes, architecture.classes, outputs) if kind == "classifier" else []
+    meanings = _interpret_outputs(concepts, architecture.concepts, outputs) if kind == "segmenter" else []
+    digest = _digest(source, wanted, file, takes, meanings)
+    return Network(module, kind, takes, names, meanings, digest, device)
 
 
 def _check_kind(source: str, is_kind: str | None, wanted: str) -> None:
@@ -123,19 +152,38 @@ def _build(
     return module
 
 
-def _count_outputs(module: nn.Module, kind: str, size: Size, device: torch.device) -> int:
-    blank = torch.zeros(1, 3, *size, device=device)
+def _count_outputs(module: nn.Module, kind: str, spec: InputSpec, device: torch.device) -> int:
+    images = f"images of {spec.size[0]} x {spec.size[1]}"
+    return _try(module, kind, spec.blank(1).to(device), images, "/input").shape[1]
+
+
+def _try_generator(module: nn.Module, given: Mapping[str, Any], device: torch.device) -> LatentSpec:
+    """Find the size of a generator's pictures; a network that tells its `latent` need not be told the shape of one."""
+    known = {"latent": [module.latent]} if isinstance(getattr(module, "latent", None), int) else {}
+    spec = LatentSpec.from_json({**known, **given})
+    latents = spec.draw(0, 0, TRIED).to(device)
+    words = f"latents of {list(spec.shape)}"
+    together, alone = (_try(module, "generator", some, words, "/input/latent") for some in (latents, latents[:1]))
+    if len(together) != TRIED or together.shape[1] != 3:
+        raise Invalid(f"the network is no generator: its output is not {OUTPUTS['generator'][1]}", "/source")
+    if not torch.allclose(together[:1], alone, rtol=0, atol=CLOSE * float(alone.abs().max())):
+        raise Invalid("the picture of a latent depends on chance, or on the latents beside it", "/source")
+    height, width = alone.shape[2:]
+    return replace(spec, size=(height, width))
+
+
+def _try(module: nn.Module, kind: str, inputs: Tensor, words: str, pointer: str) -> Tensor:
     try:
         with torch.no_grad():
-            output = module(blank)
+            output = module(inputs)
     except torch.OutOfMemoryError:
         raise
     except Exception as error:  # a network from an archive can raise anything
-        raise Invalid(f"the network does not take images of {size[0]} x {size[1]}: {error}", "/input") from error
-    dimensions, words = OUTPUTS[kind]
+        raise Invalid(f"the network does not take {words}: {error}", pointer) from error
+    dimensions, form = OUTPUTS[kind]
     if not isinstance(output, Tensor) or output.ndim != dimensions:
-        raise Invalid(f"the network is no {kind}: its output is not {words}", "/source")
-    return output.shape[1]
+        raise Invalid(f"the network is no {kind}: its output is not {form}", "/source")
+    return output
 
 
 def _name_outputs(given: Sequence[str], known: Sequence[str], outputs: int) -> list[str]:
@@ -158,7 +206,11 @@ def _interpret_outputs(
 
 
 def _digest(
-    source: str, weights: Weights, file: Path | None, spec: InputSpec, concepts: Sequence[tuple[str, str] | None]
+    source: str,
+    weights: Weights,
+    file: Path | None,
+    spec: InputSpec | LatentSpec,
+    concepts: Sequence[tuple[str, str] | None],
 ) -> str:
     identity: list[object] = [source, weights.artifact or (_hash(file) if file else weights.seed), spec.to_json()]
     identity += [concepts] if concepts else []

@@ -20,10 +20,11 @@ def in_precision(network: Network, precision: str) -> nn.Module:
 
 
 def as_input(images: Tensor, device: torch.device, precision: str) -> Tensor:
-    """Images (B, 3, H, W) as a module in this precision takes them."""
+    """Images (B, 3, H, W), or latents, as a module in this precision takes them."""
     if precision == "float32":
         return images.to(device)
-    return images.to(device, torch.bfloat16, memory_format=torch.channels_last)
+    layout = torch.channels_last if images.ndim == 4 else torch.preserve_format
+    return images.to(device, torch.bfloat16, memory_format=layout)
 
 
 @lru_cache(WARM)
@@ -31,10 +32,9 @@ def _in_bfloat16(network: Network) -> nn.Module:
     # convolutions in bfloat16 are fastest with the channels last
     module: nn.Module = copy.deepcopy(network.module).to(torch.bfloat16)
     module = module.to(memory_format=torch.channels_last)
-    blank = torch.zeros(1, 3, *network.input.size, device=network.device)
     try:
         with torch.inference_mode():
-            module(as_input(blank, network.device, "bfloat16"))
+            module(as_input(network.blank(1), network.device, "bfloat16"))
     except Exception as error:  # whatever an operator says of a number format that it does not know
         if is_out_of_memory(error):
             raise

@@ -58,7 +58,7 @@ def find_zeroing(network: Network, layer: str) -> Zeroing | str:
 def _trace(network: Network, layer: str) -> Silencer:
     module, images = network.module, _noise(network)
     found = trace(module, module.get_submodule(layer), _calls(network, layer), images)
-    maps = as_map(found.output, images)
+    maps = as_map(found.output, len(images), network.size)
     assert maps is not None and found.output is not None
     if maps.numel() != found.output.numel():
         raise Audible("its units are read on patches alone, and weights act on the other tokens, too")
@@ -80,7 +80,7 @@ def _try(network: Network, layer: str, zeroing: Zeroing) -> None:
 
 def _noise(network: Network) -> Tensor:
     generator = torch.Generator().manual_seed(0)
-    return torch.randn(TRIED_IMAGES, 3, *network.input.size, generator=generator).to(network.device)
+    return torch.randn(network.blank(TRIED_IMAGES).shape, generator=generator).to(network.device)
 
 
 def _calls(network: Network, layer: str) -> int:

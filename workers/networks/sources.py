@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from torch import Tensor, nn
 
 from service.errors import Invalid
-from workers.networks import exported, places365_source, torchvision_source
+from workers.networks import exported, places365_source, progressive_gan_source, torchvision_source
 
 
 class Architecture(Protocol):
@@ -20,11 +20,15 @@ class Architecture(Protocol):
 
     @property
     def kind(self) -> str | None:
-        """What the network is, `classifier` or `segmenter`; None where it is what the model is registered as."""
+        """What the network is, `classifier`, `segmenter` or `generator`; None where it is what it is registered as."""
 
     @property
     def input(self) -> Mapping[str, Any]:
-        """Fields of the input description that go with its weights; what a model is registered with wins."""
+        """Fields of the input description that go with its weights; what a model is registered with wins.
+
+        Of a generator `latent` and `range`, see `workers.networks.latents.LatentSpec`; where the file alone tells the
+        length of a latent, the network that `build` returns has it as its attribute `latent`.
+        """
 
     @property
     def classes(self) -> Sequence[str]:
@@ -40,8 +44,8 @@ class Architecture(Protocol):
     def build(self, size: tuple[int, int], state: Mapping[str, Tensor] | None) -> nn.Module:
         """Build the network, drawing its parameters from torch's default generator.
 
-        `size` is the height and width of its input; a state dict tells what it leaves open, such as the number of
-        outputs. Nothing of the state is loaded yet.
+        `size` is the height and width of its input, of no meaning for a generator; a state dict tells what it leaves
+        open, such as the number of outputs. Nothing of the state is loaded yet.
         """
 
     def adapt(self, state: dict[str, Tensor], network: nn.Module) -> dict[str, Tensor]:
@@ -61,6 +65,7 @@ def _timm(name: str, pretrained: str | None) -> Architecture:
 SOURCES: dict[str, Source] = {
     "exported": exported.source,
     "places365": places365_source.source,
+    "progressive-gan": progressive_gan_source.source,
     "timm": _timm,
     "torchvision": torchvision_source.source,
 }

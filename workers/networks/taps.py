@@ -8,7 +8,11 @@ from typing import Any
 from torch import Tensor, nn
 
 from service.errors import Invalid
+from workers.networks.inputs import Size
 from workers.networks.maps import as_map
+
+Images = tuple[int, Size]
+"""How many images a pass shows, and their height and width."""
 
 
 class Maps(dict[str, Tensor]):
@@ -19,11 +23,12 @@ class Maps(dict[str, Tensor]):
 
 
 @contextmanager
-def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
+def tap(module: nn.Module, names: Sequence[str], size: Size | None = None) -> Iterator[Maps]:
     """Keep the maps of the named layers, until the next forward pass.
 
     The maps are copies, made before anything that follows can change the output in place. A layer that runs several
     times in a pass keeps its last output. The hooks are gone when the block is left, however it is left.
+    `size` is that of a generator's pictures; else the images that the network is given have it.
 
         with tap(network.module, ["layer3", "layer4"]) as maps:
             network.module(images)  # (B, 3, H, W)
@@ -35,12 +40,12 @@ def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
         If a layer does not exist, or, in the forward pass, if its output is no map.
     """
     maps = Maps()
-    images: Tensor
+    images: Images
 
     def begin(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         nonlocal images
         maps.clear()
-        (images,) = inputs
+        images = _images(inputs, size)
 
     def keep(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -58,12 +63,16 @@ def tap(module: nn.Module, names: Sequence[str]) -> Iterator[Maps]:
 
 @contextmanager
 def stream(
-    module: nn.Module, consumers: Mapping[str, Callable[[Tensor], None]], calls: Mapping[str, int]
+    module: nn.Module,
+    consumers: Mapping[str, Callable[[Tensor], None]],
+    calls: Mapping[str, int],
+    size: Size | None = None,
 ) -> Iterator[None]:
     """Hand each layer's map (B, U, h, w) to its consumer as soon as it is there, so that only one is held at a time.
 
     A consumer must be done with the map when it returns: what follows in the network may change it in place. `calls`
-    says how often each layer runs in a pass (`count_calls`); its last output is the one that is handed on.
+    says how often each layer runs in a pass (`count_calls`); its last output is the one that is handed on. `size` as in
+    `tap`.
 
     Raises
     ------
@@ -71,12 +80,12 @@ def stream(
         If a layer does not exist, or, in the forward pass, if its output is no map.
     """
     counts: Counter[str] = Counter()
-    images: Tensor
+    images: Images
 
     def begin(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         nonlocal images
         counts.clear()
-        (images,) = inputs
+        images = _images(inputs, size)
 
     def hand_on(name: str) -> Callable[[nn.Module, Any, Any], None]:
         def hook(_module: nn.Module, _inputs: Any, output: Any) -> None:
@@ -95,12 +104,14 @@ def stream(
 
 
 @contextmanager
-def edit(module: nn.Module, name: str, calls: int, change: Callable[[Tensor], None]) -> Iterator[None]:
+def edit(
+    module: nn.Module, name: str, calls: int, change: Callable[[Tensor], None], size: Size | None = None
+) -> Iterator[None]:
     """Let what follows a layer see its map changed.
 
     `change` is given the map (B, U, h, w) of each pass and changes it in place; it is a copy, and what the layer itself
     put out stays as it is. `calls` says how often the layer runs in a pass (`count_calls`); its last output is changed.
-    The hooks are gone when the block is left, however it is left.
+    The hooks are gone when the block is left, however it is left. `size` as in `tap`.
 
     Raises
     ------
@@ -108,12 +119,12 @@ def edit(module: nn.Module, name: str, calls: int, change: Callable[[Tensor], No
         If the layer does not exist, or, in the forward pass, if its output is no map.
     """
     count = 0
-    images: Tensor
+    images: Images
 
     def begin(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
         nonlocal images, count
         count = 0
-        (images,) = inputs
+        images = _images(inputs, size)
 
     def replace(_module: nn.Module, _inputs: Any, output: Any) -> Any:
         nonlocal count
@@ -130,7 +141,7 @@ def edit(module: nn.Module, name: str, calls: int, change: Callable[[Tensor], No
 
 
 def count_calls(module: nn.Module, names: Sequence[str], images: Tensor) -> dict[str, int]:
-    """Count how often each layer runs in one forward pass over the images (B, 3, H, W)."""
+    """Count how often each layer runs in one forward pass over images (B, 3, H, W) or latents."""
     counts: Counter[str] = Counter()
     with ExitStack() as hooks:
         for name in names:
@@ -140,8 +151,14 @@ def count_calls(module: nn.Module, names: Sequence[str], images: Tensor) -> dict
     return {name: counts[name] for name in names}
 
 
-def _as_map(name: str, output: Any, images: Tensor) -> Tensor:
-    found = as_map(output, images)
+def _images(inputs: tuple[Tensor, ...], size: Size | None) -> Images:
+    (images,) = inputs
+    height, width = size or images.shape[2:]
+    return len(images), (height, width)
+
+
+def _as_map(name: str, output: Any, images: Images) -> Tensor:
+    found = as_map(output, *images)
     if found is None:
         raise Invalid(f"the output of layer {name!r} is no map", "/layers")
     return found

@@ -215,7 +215,7 @@ def silenced(module, layer, units, images):
 
     def change(_module, _inputs, output):
         output = output.clone()
-        as_map(output, images)[:, units] = 0
+        as_map(output, len(images), tuple(images.shape[2:]))[:, units] = 0
         return output
 
     hook = module.get_submodule(layer).register_forward_hook(change)

@@ -238,21 +238,21 @@ def test_edits_are_gone_however_the_block_is_left(network, images):
     ],
 )
 def test_what_counts_as_a_map(shape, image_size, expected):
-    found = as_map(torch.zeros(shape), torch.empty(2, 3, *image_size))
+    found = as_map(torch.zeros(shape), 2, image_size)
     assert (None if found is None else tuple(found.shape)) == expected
 
 
 @pytest.mark.parametrize("output", [None, (torch.zeros(1, 2, 3, 3),), {"x": 1}, 5])
 def test_what_is_no_tensor_is_no_map(output):
-    assert as_map(output, torch.empty(1, 3, 3, 3)) is None
+    assert as_map(output, 1, (3, 3)) is None
 
 
 def test_patches_are_laid_out_row_by_row_without_the_class_token():
     tokens = torch.arange(2 * 33 * 3).view(2, 33, 3)
-    found = as_map(tokens, torch.empty(2, 3, 128, 64))
+    found = as_map(tokens, 2, (128, 64))
     assert found[1, 2, 3, 1] == tokens[1, 1 + 3 * 4 + 1, 2]
 
 
 def test_channels_last_are_turned_round():
     output = torch.arange(2 * 3 * 3 * 5).view(2, 3, 3, 5)
-    assert torch.equal(as_map(output, torch.empty(2, 3, 9, 9))[1, 4], output[1, :, :, 4])
+    assert torch.equal(as_map(output, 2, (9, 9))[1, 4], output[1, :, :, 4])

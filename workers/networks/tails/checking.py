@@ -19,9 +19,9 @@ CLOSE_CHANGE, ROUNDING = 1e-2, 1e-5
 
 
 def noise(network: Network, count: int) -> Tensor:
-    """Draw images (count, 3, H, W) for trying a network, on its device."""
+    """Draw images (count, 3, H, W), or latents, for trying a network, on its device."""
     generator = torch.Generator().manual_seed(SEED)
-    return torch.randn(count, 3, *network.input.size, generator=generator).to(network.device)
+    return torch.randn(network.blank(count).shape, generator=generator).to(network.device)
 
 
 def check_alike(cut: CutTail, whole: WholeTail, expected: Kept) -> None:

@@ -64,8 +64,7 @@ class CutTail:
             return CutBlock(self.anatomy, self.limit, Pair(full, removed), front, kept[LOGITS].to(device))
 
     def _as_maps(self, outputs: Tensor) -> Tensor:
-        images = torch.empty(len(outputs), 3, *self.network.input.size, device="meta")
-        maps = as_map(outputs, images)
+        maps = as_map(outputs, len(outputs), self.network.size)
         assert maps is not None
         return maps
 

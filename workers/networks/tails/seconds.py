@@ -67,7 +67,7 @@ class _Pass:
         self.layers = layers
         self.units = np.array([layer.units for layer in layers])
         self.made_by: dict[str, Of] = {}
-        images = torch.zeros(FEW, 3, *network.input.size, device=network.device)
+        images = network.blank(FEW)
         counter = FlopCounterMode(display=False)
         recorder = _CountingRecorder(images, counter)
         with torch.inference_mode(), ExitStack() as hooks, counter, recorder:

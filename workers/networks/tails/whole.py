@@ -22,7 +22,7 @@ class WholeTail:
     def __init__(self, network: Network, layer: str, units: int, memory_bytes: int) -> None:
         self.network, self.layer, self.units = network, layer, units
         self.reason: str | None = None
-        blank = torch.zeros(1, 3, *network.input.size, device=network.device)
+        blank = network.blank(1)
         with torch.inference_mode():
             self.calls = count_calls(network.module, [layer], blank)[layer]
             self.limit = RowLimit(batch_size(network.module, blank, memory_bytes))
