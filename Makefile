@@ -44,6 +44,7 @@ bench: install ## the figures of docs/benchmarks.md
 train: install ## the networks of the built-in world, resumed where they stopped, and their figures
 	$(BIN)/python -m workers.scenes.train
 	$(BIN)/python -m workers.jobs.world
+	$(BIN)/python -m workers.jobs.world.attacking
 
 lock: ## requirements.lock from pyproject.toml
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv

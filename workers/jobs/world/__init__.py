@@ -1,1 +1,1 @@
-"""The built-in world measured: what its classifier's units detect, and what removing them does."""
+"""The built-in world measured: what its classifier's units detect, what removing them does, and what attacks."""

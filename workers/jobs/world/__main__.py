@@ -13,14 +13,13 @@ from workers.analysis.ablation.importance import correlate, mean_iou_by_importan
 from workers.analysis.controls import random_rotation, rotate
 from workers.analysis.intersections import label_table
 from workers.jobs.world.dissecting import dissect, last_maps, picture_labels
-from workers.jobs.world.page import Measurement, lines
+from workers.jobs.world.page import Measurement, fill_in, lines
 from workers.jobs.world.removing import Peaks, remove
 from workers.scenes.classifier import SceneClassifier, load_classifier, untrained
 from workers.scenes.contact_sheet import contact_sheet
 from workers.scenes.renderer import SPLITS
 from workers.scenes.train import SEEDS, classes, last_peaks, rendered, weights_of, workspace
 
-PAGE = Path("docs/world.md")
 PICTURE = Path("docs/images/scenes.png")
 BEGIN, END = "<!-- figures: written by workers.jobs.world -->", "<!-- end of figures -->"
 IMAGES = 2000
@@ -38,8 +37,7 @@ def main() -> None:
     measured = [
         measure(seed, load_classifier(weights_of(seed, directory)), ranking, evaluation, table) for seed in SEEDS
     ]
-    head, _, rest = PAGE.read_text().partition(BEGIN)
-    PAGE.write_text("\n".join([head + BEGIN, *lines(measured), END + rest.partition(END)[2]]))
+    fill_in(BEGIN, END, lines(measured))
 
 
 def measure(

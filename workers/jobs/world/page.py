@@ -4,12 +4,15 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from operator import itemgetter
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from workers.analysis.ablation.importance import Correlation
 from workers.jobs.world.dissecting import Dissection
 from workers.jobs.world.removing import KEPT, SIZES, Outcome, Range, Removals
 
+PAGE = Path("docs/world.md")
 Figures = Callable[[Mapping[str, float], Outcome, Outcome], Sequence[str]]
 KINDS = (*(f"{size} units" for size in SIZES), f"all but {KEPT}")
 CATEGORIES = ("object", "part", "material", "color")
@@ -25,6 +28,9 @@ PAPER = {
     ],
 }
 """Bau et al., PNAS 2020: VGG-16's conv5_3, 512 units, Places365; accuracy, its change, all-class accuracy."""
+MOVED_IN_PAPER = {"target": (24.5, 23.8, 43.5, -1.0), "source": (-53.2, -21.0, -19.8, -28.1)}
+"""Changes of peaks of the units important to bedroom and to ski resort, in one image (Fig. 5b)."""
+UNITS = {"target": "4 of the target", "source": "4 of the source", "others": "all others"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +46,24 @@ class Measurement:
     correlation: Correlation
     """Of the units' importance with their best IoU."""
     by_importance: list[dict[str, Any]]
+
+
+@dataclass(frozen=True)
+class Attempt:
+    """What an attack with one target did; `groups` and `most_moved` as `workers.jobs.attack.figures` has them."""
+
+    target: str
+    images: int
+    fooled: int
+    mean_l2: float
+    groups: Mapping[str, Any]
+    most_moved: Mapping[str, Any]
+
+
+def fill_in(begin: str, end: str, lines: Iterable[str]) -> None:
+    """Write lines into the page, between two marks."""
+    head, _, rest = PAGE.read_text().partition(begin)
+    PAGE.write_text("\n".join([head + begin, *lines, end + rest.partition(end)[2]]))
 
 
 def lines(measured: Sequence[Measurement]) -> Iterator[str]:
@@ -130,3 +154,33 @@ def _important(m: Measurement) -> Sequence[str]:
     figures = (of.pearson, of.pearson_p, of.spearman, of.spearman_p)
     means = (f"{row['importance']}: {row['mean_iou']:.3f} ({row['units']})" for row in m.by_importance)
     return str(m.seed), *("none" if figure is None else f"{figure:.4f}" for figure in figures), ", ".join(means)
+
+
+def attack_lines(attempts: Sequence[Attempt]) -> Iterator[str]:
+    """How often attacks succeeded and whom they moved most; how far peaks of important and of other units moved."""
+    yield from _table(
+        ("target", "fooled", "mean L2", "important among the 10 moved most (99 %)", "by chance"),
+        map(_attacked, attempts),
+    )
+    yield from _table(
+        ("target", "units", "change of the peak (99 %)", "up or down (99 %)"),
+        [*(row for attempt in attempts for row in _moved(attempt)), *_moved_in_paper()],
+    )
+    yield ""
+
+
+def _attacked(of: Attempt) -> Sequence[str]:
+    most = of.most_moved
+    share = f"{most['mean']:.3f} ({most['low']:.3f} to {most['high']:.3f})"
+    return of.target, f"{of.fooled} of {of.images}", f"{of.mean_l2:.3f}", share, f"{most['chance']:.3f}"
+
+
+def _moved(of: Attempt) -> Iterator[Sequence[str]]:
+    for name, group in of.groups.items():
+        change, far = ([group[f"{kind}{end}"] for end in ("mean", "low", "high")] for kind in ("", "absolute_"))
+        yield of.target, UNITS[name], _range(Range(*change)), "{:.3f} ({:.3f} to {:.3f})".format(*far)
+
+
+def _moved_in_paper() -> Iterator[Sequence[str]]:
+    for name, changes in MOVED_IN_PAPER.items():
+        yield "paper, one image", UNITS[name], f"{fmean(changes):+.1f}", f"{fmean(map(abs, changes)):.1f}"
