@@ -1,6 +1,7 @@
 """Run and look after the service: `python -m service serve|check|migrate|keys|openapi`."""
 
 import json
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -13,10 +14,10 @@ from sqlalchemy.orm import Session
 
 from service import create_app
 from service.access import queries
+from service.access.checks import check_scopes
 from service.access.guard import is_loopback
 from service.access.keys import make_key
-from service.access.schemas import DEFAULT_SCOPES
-from service.api import SCOPES
+from service.access.tables import ROLE_SCOPES, SCOPES, Member
 from service.database import make_engine, make_sessions, reading
 from service.errors import UnitAtlasError
 from service.health.queries import is_migrated
@@ -24,6 +25,8 @@ from service.migrations import alembic_config
 from service.settings import Settings
 
 SERVER_THREADS = 32
+COMMAND_LINE = "command line"
+"""Who did it, in the audit log, when the person who runs the service did."""
 MIGRATION_LOCK = 0x556E6974
 """Any number that only migrations of this service take."""
 
@@ -86,16 +89,28 @@ def keys() -> None:
 
 @keys.command("create")
 @click.option("--team", required=True, help="The team that the key speaks for; made where there is none.")
-@click.option("--name", default="default", show_default=True, help="What the key is for.")
-@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), default=DEFAULT_SCOPES, show_default=True)
+@click.option("--member", help="Whose key it is; taken into the team where they are not in it.")
+@click.option("--role", type=click.Choice([*ROLE_SCOPES]), default="member", show_default=True, help="Of a new member.")
+@click.option("--name", help="What the key is for; by default the member's name or `default`.")
+@click.option("--scope", "scopes", multiple=True, type=click.Choice(SCOPES), help="By default read, write and run.")
 @click.option("--expires", type=click.DateTime(), help="When it ends, in UTC.")
-def create_key(team: str, name: str, scopes: tuple[str, ...], expires: datetime | None) -> None:
+def create_key(
+    team: str, member: str | None, role: str, name: str | None, scopes: tuple[str, ...], expires: datetime | None
+) -> None:
     """Make a key and print it; it is shown this once."""
     key = make_key()
     with _writing() as session:
         team_id = queries.make_team(session, team).id
-        queries.add_key(session, team_id, key, name, list(scopes), expires and expires.replace(tzinfo=UTC))
+        person = member and _find_or_add(session, team_id, member, role)
+        held = check_scopes(scopes, person or None)
+        until = expires and expires.replace(tzinfo=UTC)
+        queries.add_key(session, team_id, key, name or member or "default", held, until, person or None)
+        queries.record(session, team_id, COMMAND_LINE, "keys.create", f"/v1/keys/{key.prefix}")
     click.echo(key.text)
+
+
+def _find_or_add(session: Session, team_id: uuid.UUID, name: str, role: str) -> Member:
+    return queries.find_member(session, team_id, name) or queries.add_member(session, team_id, name, role)
 
 
 @keys.command("list")
@@ -103,9 +118,11 @@ def list_keys() -> None:
     """List the keys of all teams."""
     with _opened(Settings.from_environment()) as engine, reading(make_sessions(engine)) as session:
         _require_version(session)
-        for key, team in queries.all_keys(session):
+        for holder, team in queries.all_keys(session):
+            key = holder.key
             state = "revoked" if key.revoked_at else f"used {key.last_used_at or 'never'}"
-            click.echo(f"ua_{key.prefix}  {team.name}  {key.name}  {','.join(key.scopes)}  {state}")
+            whose = f"{holder.member.name} ({holder.member.role})  " if holder.member else ""
+            click.echo(f"ua_{key.prefix}  {team.name}  {whose}{key.name}  {','.join(key.scopes)}  {state}")
 
 
 @keys.command("revoke")
@@ -113,7 +130,9 @@ def list_keys() -> None:
 def revoke_key(prefix: str) -> None:
     """Revoke the key that begins with PREFIX."""
     with _writing() as session:
-        queries.revoke_key(session, queries.get_key(session, None, prefix.removeprefix("ua_")))
+        key = queries.get_key(session, None, prefix.removeprefix("ua_")).key
+        queries.revoke_key(session, key)
+        queries.record(session, key.team_id, COMMAND_LINE, "keys.revoke", f"/v1/keys/{key.prefix}")
 
 
 @main.command()

@@ -11,6 +11,7 @@ from flask import Flask, g, request
 from marshmallow import fields
 from werkzeug.exceptions import HTTPException
 
+from service.access.tables import SCOPES
 from service.errors import BadRequest, Invalid
 from service.pagination import PageQuery
 from service.parsing import Parser
@@ -18,7 +19,17 @@ from service.parsing import Parser
 View = Callable[..., Any]
 Decorator = Callable[[View], View]
 
-SCOPES = ("read", "write", "run", "admin")
+__all__ = [
+    "SCOPES",
+    "Blueprint",
+    "Decorator",
+    "NotModified",
+    "Schema",
+    "View",
+    "check_version",
+    "page_of",
+    "version_tag",
+]
 
 
 class Schema(ma.Schema):

@@ -1,8 +1,8 @@
-"""What a request has of the process that serves it: services, its transaction and its team."""
+"""What a request has of the process that serves it: services, its transaction, and who is asking."""
 
 import logging
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 
@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 from service.artifacts.store import ArtifactStore
 from service.database import Sessions, reading
 from service.settings import Settings
+from service.sharing.tables import Share
 
 log = logging.getLogger(__name__)
 
@@ -31,16 +32,35 @@ class Services:
     celery: Celery
 
 
+@dataclass(frozen=True, kw_only=True)
+class Caller:
+    """Who is asking, for which team, and what they may do."""
+
+    team_id: uuid.UUID
+    name: str
+    """The member's, or that of a key that is nobody's: what the audit log and all that they write is signed by."""
+    scopes: Sequence[str]
+    role: str | None = None
+    key_prefix: str | None = None
+    share: Share | None = None
+    """Of somebody who followed a link: all that they may see."""
+
+
 def services() -> Services:
     """The services of the process that serves the request."""
     made: Services = current_app.extensions["unitatlas"]
     return made
 
 
+def caller() -> Caller:
+    """Who is asking."""
+    asking: Caller = g.caller
+    return asking
+
+
 def team_id() -> uuid.UUID:
-    """The team that the request's key speaks for; every query is scoped by it."""
-    team: uuid.UUID = g.team_id
-    return team
+    """The team that the caller speaks for; every query is scoped by it."""
+    return caller().team_id
 
 
 def db() -> Session:
@@ -59,9 +79,16 @@ def db() -> Session:
 def commit() -> None:
     """Commit what the request wrote so far and then do what waited for that; the end of a request does it anyway."""
     if "session" in g:
+        for callback in g.pop("before_commit", []):
+            callback()
         g.session.commit()
     for callback in g.pop("after_commit", []):
         _attempt(callback)
+
+
+def before_commit(callback: Callable[[], object]) -> None:
+    """Call back just before the request's transaction is committed for the first time, and never if it is not."""
+    g.setdefault("before_commit", []).append(callback)
 
 
 def after_commit(callback: Callable[[], object]) -> None:
@@ -87,12 +114,14 @@ def init_app(app: Flask, made: Services) -> None:
 def _end_transaction(response: Response) -> Response:
     # before the reply leaves, so that a client never hears of what was not committed
     if response.status_code < 400:
+        g.location = response.location
         commit()
     _close(None)
     return response
 
 
 def _close(_error: BaseException | None) -> None:
+    g.pop("before_commit", None)
     g.pop("after_commit", None)
     if g.pop("session", None) is not None:
         g.pop("exits").close()

@@ -60,7 +60,7 @@ def _end(reply: Response) -> Response:
         "path": request.path,
         "status": reply.status_code,
         "milliseconds": round(1000 * (time.perf_counter() - g.started), 1),
-        "team_id": g.get("team_id"),
+        "team_id": g.caller.team_id if "caller" in g else None,
     }
     log.info("request", extra={"fields": fields})
     return reply

@@ -1,4 +1,4 @@
-"""Who is asking: every request is let in by a key of sufficient scope, or turned away."""
+"""Who is asking: every request is let in by somebody of sufficient scope, or turned away."""
 
 import ipaddress
 from urllib.parse import urlsplit
@@ -7,8 +7,10 @@ from flask import Flask, Request, current_app, g, request
 
 from service.access import queries
 from service.access.keys import parse_key
-from service.access.tables import LOCAL_TEAM, ApiKey
-from service.context import services
+from service.access.queries import Holder
+from service.access.signing import FOREIGN, from_own_page, presented
+from service.access.tables import LOCAL_TEAM, SCOPES
+from service.context import SAFE_METHODS, Caller, before_commit, caller, db, services
 from service.database import reading
 from service.errors import Forbidden, Unauthorized
 
@@ -25,47 +27,89 @@ def _admit() -> None:
     scope: str | None = getattr(view, "scope", None)
     if scope is None:
         return  # open to all, or no view at all: the router answers
+    let_in(_who())
+    if scope not in caller().scopes:
+        raise Forbidden(f"{_named(caller())} may {', '.join(caller().scopes) or 'do nothing'}; this needs {scope}")
+
+
+def let_in(asking: Caller) -> None:
+    """Let the request speak for somebody, who answers in the audit log for what it changes."""
+    g.caller = asking
+    if request.method not in SAFE_METHODS:
+        before_commit(_record)
+
+
+def _record() -> None:
+    asking, subject = caller(), g.get("location") or request.path
+    more = {"key_prefix": asking.key_prefix, "request_id": g.request_id}
+    queries.record(db(), asking.team_id, asking.name, request.endpoint or "", subject, **more)
+
+
+def _named(asking: Caller) -> str:
+    key = f"the key ua_{asking.key_prefix}_..."
+    return key if asking.role is None else f"{key} of {asking.name}, {asking.role} of the team,"
+
+
+def _who() -> Caller:
     if "Authorization" in request.headers:
-        _admit_key(scope)
-    else:
-        _admit_local()
+        return _by_key()
+    return _by_cookie() or _as_local()
 
 
-def _admit_key(scope: str) -> None:
-    key = _presented_key()
-    g.team_id, g.scopes = key.team_id, key.scopes
-    if scope not in key.scopes:
-        raise Forbidden(f"the key ua_{key.prefix}_... has the scopes {', '.join(key.scopes)}; this needs {scope}")
+def caller_of(holder: Holder) -> Caller:
+    """The holder of a key as somebody who asks."""
+    key, member = holder
+    return Caller(
+        team_id=key.team_id,
+        name=holder.name,
+        scopes=holder.scopes,
+        role=None if member is None else member.role,
+        key_prefix=key.prefix,
+    )
 
 
-def _presented_key() -> ApiKey:
+def _by_key() -> Caller:
     kind, _, text = request.headers["Authorization"].partition(" ")
     key = parse_key(text.strip()) if kind.lower() == "bearer" else None
     if key is None:
         raise Unauthorized("the Authorization header holds no whole key; it reads `Bearer ua_...`")
     with reading(services().sessions) as session:
-        row = queries.find_key(session, key)
-        if row is None:
+        holder = queries.find_holder(session, key)
+        if holder is None:
             raise Unauthorized(f"the key ua_{key.prefix}_... is unknown, revoked or expired")
-        stale = queries.use_is_stale(session, row)
+        stale = queries.use_is_stale(session, holder.key)
     if stale:
         with services().sessions.begin() as session:
-            queries.note_use(session, row)
-    return row
+            queries.note_use(session, holder.key)
+    return caller_of(holder)
 
 
-def _admit_local() -> None:
+def _by_cookie() -> Caller | None:
+    """Whom the browser was signed in by; None where nobody is, as of a cookie that another service here set."""
+    if (digest := presented(request)) is None:
+        return None
+    with reading(services().sessions) as session:
+        holder = queries.find_signed_in(session, digest)
+    if holder is None:
+        return None
+    # the browser sends the cookie whoever made it ask; what changes something must come from a page of ours
+    if request.method not in SAFE_METHODS and not from_own_page(request):
+        raise Forbidden(FOREIGN)
+    return caller_of(holder)
+
+
+def _as_local() -> Caller:
     with reading(services().sessions) as session:
         guarded = queries.any_key(session)
         team = queries.find_team(session, LOCAL_TEAM)
     if guarded:
-        raise Unauthorized("send a key in the header `Authorization: Bearer ua_...`")
+        raise Unauthorized("send a key in the header `Authorization: Bearer ua_...`, or sign in by one")
     if not is_local(request):
         raise Unauthorized("no key exists yet; make one with `unitatlas keys create --team NAME`")
     if team is None:
         with services().sessions.begin() as session:
             team = queries.make_team(session, LOCAL_TEAM)
-    g.team_id = team.id
+    return Caller(team_id=team.id, name=LOCAL_TEAM, scopes=SCOPES)
 
 
 def is_local(asking: Request) -> bool:
