@@ -22,6 +22,7 @@ from workers.networks.footprint import batch_size
 from workers.networks.inputs import InputSpec
 from workers.networks.network import Network, load
 from workers.networks.taps import count_calls
+from workers.probes.generated import Labels
 from workers.probes.label_cache import LabelCache
 from workers.probes.probe import Probe
 from workers.probes.registration import open_probe
@@ -33,6 +34,8 @@ WARM = 2
 
 
 UNTRAINED_SEED = 0
+BUILT_BY_FILE = ("exported", "progressive-gan")
+"""Sources whose networks cannot be built without their file."""
 
 
 @dataclass(frozen=True)
@@ -60,11 +63,19 @@ def open_network(context: ShardContext) -> Network:
     return open_model(context, model)
 
 
+open_generator = open_network
+"""The same for a job whose check lets generators alone through."""
+
+
+def open_labels(context: ShardContext) -> Labels:
+    """Open the ways to label pictures that the job names; no segmenter is loaded before a picture needs it."""
+    params = context.job.params
+    return Labels(params["segmentation"], _segmenters(context), params["halves"])
+
+
 def open_model(context: ShardContext, model: Model) -> Network:
-    """Load a classifier; raise Conflict where it is not any more what was registered."""
-    network = _network(
-        model.source, _text(model.weights), _text(model.input), context.store.root, context.settings.device
-    )
+    """Load a classifier or a generator; raise Conflict where it is not any more what was registered."""
+    network = _network(model.source, *_given(model), model.kind, context.store.root, context.settings.device)
     _check_digest(network, model)
     return network
 
@@ -95,17 +106,23 @@ def _segmenter(model: Model, context: ShardContext) -> Segmenter:
         _check_digest(network, model)
         return network
 
-    spec = InputSpec.from_json(model.input)
-    return Segmenter(model.digest, spec, model.concepts or [], load_checked, _label_cache(context.settings))
+    spec, cache, memory_bytes = (
+        InputSpec.from_json(model.input),
+        _label_cache(context.settings),
+        context.settings.memory_bytes,
+    )
+    return Segmenter(model.digest, spec, model.concepts or [], load_checked, cache, memory_bytes // 2)
 
 
 def open_untrained(context: ShardContext) -> Network:
     """Load the architecture of the job's model with weights drawn by seed: the control `untrained`."""
     with reading(context.sessions) as session:
         model = session.get_one(Model, context.job.model_id)
-    return _untrained(
-        model.source, _text(model.weights), _text(model.input), context.store.root, context.settings.device
-    )
+    return _untrained(model.source, *_given(model), model.kind, context.store.root, context.settings.device)
+
+
+def _given(model: Model) -> tuple[str, str]:
+    return _text(model.weights), _text(model.input)
 
 
 def _text(value: Any) -> str:
@@ -113,8 +130,9 @@ def _text(value: Any) -> str:
 
 
 @lru_cache(WARM)
-def _network(source: str, weights: str, input: str, root: Path, device: str) -> Network:
-    return load(source, json.loads(weights), json.loads(input), [], ArtifactStore(root), torch.device(device))
+def _network(source: str, weights: str, input: str, kind: str, root: Path, device: str) -> Network:
+    store = ArtifactStore(root)
+    return load(source, json.loads(weights), json.loads(input), [], store, torch.device(device), kind=kind)
 
 
 @lru_cache(MAX_SEGMENTATIONS)
@@ -130,10 +148,10 @@ def _label_cache(settings: Settings) -> LabelCache:
 
 
 @lru_cache(WARM)
-def _untrained(source: str, weights: str, input: str, root: Path, device: str) -> Network:
-    if source != "exported":
-        return _network(source, _text({"seed": UNTRAINED_SEED}), input, root, device)
-    network = copy.deepcopy(_network(source, weights, input, root, device))
+def _untrained(source: str, weights: str, input: str, kind: str, root: Path, device: str) -> Network:
+    if source not in BUILT_BY_FILE:
+        return _network(source, _text({"seed": UNTRAINED_SEED}), input, kind, root, device)
+    network = copy.deepcopy(_network(source, weights, input, kind, root, device))
     untrained(network.module, UNTRAINED_SEED)
     return network
 

@@ -16,20 +16,28 @@ class Halved:
     """A labeller and two more channels for each of its objects: top or bottom half, left or right half."""
 
     def __init__(self, whole: Labeller) -> None:
-        self._whole = whole
-        self._split = [channel for channel, category in enumerate(whole.channels) if category == OBJECT]
-        objects = [label for label, concept in enumerate(whole.concepts, start=1) if concept.category == OBJECT]
-        names = [whole.concepts[label - 1].name for label in objects]
-        self.concepts = whole.concepts + [Concept(PART, f"{name}-{side}") for name in names for side in SIDES]
-        self.channels = whole.channels + [PART, PART] * len(self._split)
-        self._tops = np.zeros(
-            1 + len(whole.concepts), np.uint16
-        )  # the label of each object's top, followed by the others
-        self._tops[objects] = 1 + len(whole.concepts) + len(SIDES) * np.arange(len(objects))
+        self._whole, self._halves = whole, Halves(whole.concepts, whole.channels)
+        self.concepts, self.channels = self._halves.concepts, self._halves.channels
 
     def labels(self, index: int, image: Image.Image, geometry: Geometry, grid: int) -> NDArray[np.uint16]:
         """Label as `Labeller.labels` says."""
-        labels = self._whole.labels(index, image, geometry, grid)
+        return self._halves.extend(self._whole.labels(index, image, geometry, grid))
+
+
+class Halves:
+    """Two more channels for each object of some labels, and the concepts that they show."""
+
+    def __init__(self, concepts: list[Concept], channels: list[str]) -> None:
+        self._split = [channel for channel, category in enumerate(channels) if category == OBJECT]
+        objects = [label for label, concept in enumerate(concepts, start=1) if concept.category == OBJECT]
+        names = [concepts[label - 1].name for label in objects]
+        self.concepts = concepts + [Concept(PART, f"{name}-{side}") for name in names for side in SIDES]
+        self.channels = channels + [PART, PART] * len(self._split)
+        self._tops = np.zeros(1 + len(concepts), np.uint16)  # the label of each object's top, followed by the others
+        self._tops[objects] = 1 + len(concepts) + len(SIDES) * np.arange(len(objects))
+
+    def extend(self, labels: NDArray[np.uint16]) -> NDArray[np.uint16]:
+        """Add the channels of the halves to the labels (channels, G, G) of an image."""
         return np.concatenate([labels, *(self._halves(labels[channel]) for channel in self._split)])
 
     def _halves(self, labels: NDArray[np.uint16]) -> NDArray[np.uint16]:

@@ -11,7 +11,7 @@ from service.errors import Invalid
 from workers.networks.inputs import Geometry
 from workers.probes.halves import Halved
 from workers.probes.labellers import Colors, Labeller, Masks, Segmented
-from workers.probes.layout import MAX_CONCEPTS
+from workers.probes.layout import MAX_CONCEPTS, Concept
 from workers.probes.probe import Probe
 from workers.probes.segmenters import Segmenter
 
@@ -31,12 +31,7 @@ class Segmentation:
         """Take the kinds `masks`, `colors` and names of the segmenters; raise Invalid where one cannot be served."""
         labellers = [_labeller(probe, kind, segmenters) for kind in kinds]
         self._labellers = [Halved(labeller) for labeller in labellers] if halves else labellers
-        self.concepts = list(dict.fromkeys(concept for labeller in self._labellers for concept in labeller.concepts))
-        label = {concept: number for number, concept in enumerate(self.concepts, start=1)}
-        assert len(label) <= MAX_CONCEPTS
-        self._tables = [
-            np.array([0, *(label[concept] for concept in labeller.concepts)], np.uint16) for labeller in self._labellers
-        ]
+        self.concepts, self._tables = merge([labeller.concepts for labeller in self._labellers])
 
     @property
     def channels(self) -> list[str]:
@@ -51,6 +46,14 @@ class Segmentation:
                 for labeller, table in zip(self._labellers, self._tables, strict=True)
             ]
         )
+
+
+def merge(named: Sequence[Sequence[Concept]]) -> tuple[list[Concept], list[NDArray[np.uint16]]]:
+    """Number the concepts of several ways to label once: all concepts, and for each way its own labels' new numbers."""
+    concepts = list(dict.fromkeys(concept for mine in named for concept in mine))
+    assert len(concepts) <= MAX_CONCEPTS
+    label = {concept: number for number, concept in enumerate(concepts, start=1)}
+    return concepts, [np.array([0, *(label[concept] for concept in mine)], np.uint16) for mine in named]
 
 
 def _labeller(probe: Probe, kind: str, segmenters: Mapping[str, Segmenter]) -> Labeller:

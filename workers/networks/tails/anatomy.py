@@ -27,7 +27,7 @@ class Anatomy:
         tail = graph.after(graph.layer)
         self.reached = any(node.index == graph.logits.call for node in tail)
         """Whether the logits depend on the layer."""
-        self.front = _find_front(graph, tail)
+        self.front = find_front(graph, tail)
         """What goes in beside the layer's output."""
         self.owners = find_owners(graph, own, tail)
         """Owners of every value in which the units are kept apart, the layer's output first."""
@@ -43,10 +43,6 @@ class Anatomy:
     def row_bytes(self) -> int:
         """Most bytes of a row's values that are alive at once."""
         return max(1, self.mixing.row_bytes())
-
-    def largest_bytes(self) -> int:
-        """Bytes of the largest value of a row."""
-        return max((shape.nbytes // FEW for node in self.mixing.nodes for shape in node.shapes if shape), default=1)
 
     def image_bytes(self) -> int:
         """Bytes that an image takes before any condition: values with all units and with none, and sums of both."""
@@ -66,7 +62,8 @@ class Anatomy:
         return Schedule(self.graph, [chosen[index] for index in sorted(chosen)], needed)
 
 
-def _find_front(graph: Graph, tail: Sequence[Node]) -> list[Of]:
+def find_front(graph: Graph, tail: Sequence[Node]) -> list[Of]:
+    """What goes into the tail beside the layer's output; raise CannotCut where it is not there image by image."""
     behind = {node.index for node in tail}
     uses = {use: None for node in tail for use in node.inputs if use.call not in behind and use in graph.live}
     front = [use for use in uses if use != graph.layer]

@@ -12,16 +12,13 @@ from workers.networks.tails.block import CutBlock
 from workers.networks.tails.graph import Graph
 from workers.networks.tails.owners import NOBODY, Owners, compress
 from workers.networks.tails.refusals import classes_themselves, unreached
-from workers.networks.tails.rows import RowLimit, keep_all
+from workers.networks.tails.rows import RowLimit, count_rows, keep_all
 from workers.networks.tails.tail import LOGITS, OUTPUT, Kept
 from workers.networks.tails.trace import IMAGES
 from workers.networks.tails.whole import WholeTail
 
 FRONT = "front"
 """Begins the names of what goes into the tail beside the layer's output."""
-ENOUGH = 8 * 2**20
-"""Bytes of the largest value of some rows beyond which a CPU gains nothing from more."""
-FEWEST, MOST = 4, 4096
 
 
 class CutTail:
@@ -42,7 +39,8 @@ class CutTail:
         self.anatomy = Anatomy(graph, self._own(graph), self.units)
         _check_reached(self.anatomy, self.layer)
         self._images = RowLimit(whole.limit.rows)
-        self.limit = RowLimit(_count_rows(self.anatomy, self.network.device, memory_bytes))
+        row, largest = self.anatomy.row_bytes(), self.anatomy.mixing.largest_bytes()
+        self.limit = RowLimit(count_rows(row, largest, self.network.device, memory_bytes))
         self.image_bytes = self.anatomy.image_bytes()
 
     def keep(self, pixels: Tensor) -> Kept:
@@ -85,12 +83,3 @@ def _check_reached(anatomy: Anatomy, layer: str) -> None:
         raise unreached(layer)
     if anatomy.graph.logits in anatomy.owners:
         raise classes_themselves(layer)
-
-
-def _count_rows(anatomy: Anatomy, device: torch.device, memory_bytes: int) -> int:
-    """How many rows are computed at once: as many as fit, but no more than make it any faster."""
-    if device.type == "cuda":
-        fitting = torch.cuda.mem_get_info(device)[0] // 2 // anatomy.row_bytes()
-        return max(1, min(fitting, MOST))
-    enough = max(FEWEST, ENOUGH // anatomy.largest_bytes())
-    return max(1, min(memory_bytes // anatomy.row_bytes(), enough, MOST))

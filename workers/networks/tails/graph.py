@@ -55,7 +55,7 @@ class Graph:
     """Nodes in their order, those that the logits or the layer's output need."""
 
     images: Shape
-    nodes: Mapping[int, Node]
+    nodes: dict[int, Node]
     layer: Of
     logits: Of
     split: frozenset[Of]
@@ -79,6 +79,14 @@ class Graph:
                 found.add(use.call)
                 waiting += self.nodes[use.call].inputs
         return [self.nodes[index] for index in sorted(found)]
+
+    def before(self, outputs: Iterable[Of]) -> list[Node]:
+        """Nodes that these outputs need, in order."""
+        found = {of.call for of in outputs}
+        for node in reversed(self.nodes.values()):
+            if node.index in found:
+                found.update(use.call for use in node.inputs)
+        return [node for node in self.nodes.values() if node.index in found]
 
     def after(self, of: Of) -> list[Node]:
         """Nodes that depend on an output."""

@@ -24,7 +24,7 @@ def open_tail(network: Network, layer: str, memory_bytes: int) -> Tail:
         If no layer has this name, its output is no map, the classes do not depend on it, or its units are the classes
         themselves; or if what the network says of an image depends on the images beside it.
     """
-    found = _find(network, layer)
+    found = find_layer(network, layer)
     whole = WholeTail(network, layer, found.units, memory_bytes)
     expected = whole.keep(noise(network, TRIED))
     check_single(whole, expected)
@@ -41,7 +41,8 @@ def open_tail(network: Network, layer: str, memory_bytes: int) -> Tail:
     return cut
 
 
-def _find(network: Network, layer: str) -> LayerInfo:
+def find_layer(network: Network, layer: str) -> LayerInfo:
+    """Find the layer of this name; raise Invalid where there is none, or its output is no map."""
     try:
         return pick_layers(list_layers(network), [layer])[0]
     except Invalid as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import groupby
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -10,6 +10,12 @@ from torch import Tensor
 from service.errors import Invalid
 from workers.networks.footprint import is_out_of_memory
 from workers.networks.tails.tail import LOGITS, Condition, Kept, Result
+
+ENOUGH = 8 * 2**20
+"""Bytes of the largest value of some rows beyond which a CPU gains nothing from more."""
+FEWEST, MOST = 4, 4096
+
+_T = TypeVar("_T")
 
 
 class Segment(NamedTuple):
@@ -36,6 +42,18 @@ class RowLimit:
             torch.cuda.empty_cache()
 
 
+def count_rows(row_bytes: int, largest_bytes: int, device: torch.device, memory_bytes: int) -> int:
+    """How many rows, the largest value of each of so many bytes, are computed at once.
+
+    As many as fit, but no more than make it any faster.
+    """
+    if device.type == "cuda":
+        fitting = torch.cuda.mem_get_info(device)[0] // 2 // max(1, row_bytes)
+        return max(1, min(fitting, MOST))
+    enough = max(FEWEST, ENOUGH // max(1, largest_bytes))
+    return max(1, min(memory_bytes // max(1, row_bytes), enough, MOST))
+
+
 Compute = Callable[[Sequence[Segment]], Tensor]
 """From segments of n images altogether to their logits (n, C)."""
 
@@ -56,21 +74,27 @@ def keep_all(
 ) -> Kept:
     """Have images (B, 3, H, W) read as many at a time as the memory takes, and gather what was kept on the CPU."""
     parts: list[Kept] = []
+    for kept in in_parts(len(pixels), limit, device, lambda part: read(pixels[part].to(device))):
+        check_numbers(kept[LOGITS])
+        parts.append({name: value.cpu() for name, value in kept.items()})
+    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+
+
+def in_parts(count: int, limit: RowLimit, device: torch.device, compute: Callable[[slice], _T]) -> Iterator[_T]:
+    """Compute so many rows, as many at a time as the memory takes, and yield what was computed of each part."""
     start = 0
-    while start < len(pixels):
-        images = pixels[start : start + limit.rows]
+    while start < count:
+        part = slice(start, min(start + limit.rows, count))
         try:
             with torch.inference_mode():
-                kept = read(images.to(device))
+                computed = compute(part)
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
-            limit.lower(len(images), device)
+            limit.lower(part.stop - start, device)
             continue
-        check_numbers(kept[LOGITS])
-        parts.append({name: value.cpu() for name, value in kept.items()})
-        start += len(images)
-    return {name: torch.cat([part[name] for part in parts]) for name in parts[0]}
+        yield computed
+        start = part.stop
 
 
 def changed_segments(conditions: Sequence[Condition], changed: Tensor) -> Iterator[Segment]:

@@ -47,6 +47,10 @@ class Schedule:
                 alive.pop(of, None)
         return most
 
+    def largest_bytes(self) -> int:
+        """Bytes of the largest value of a row."""
+        return max((shape.nbytes // FEW for node in self.nodes for shape in node.shapes if shape), default=1)
+
     def _find_last_uses(self) -> list[set[Of]]:
         needed, frees = set(self._needed), []
         for node in reversed(self.nodes):
