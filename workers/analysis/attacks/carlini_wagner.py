@@ -9,19 +9,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-import torch
 from torch import Tensor
 
 from workers.analysis.attacks.attack import Attacked, Check, Logits
-from workers.analysis.attacks.descent import Descent
 from workers.analysis.attacks.goals import Goal
 from workers.analysis.attacks.lanes import Lanes
 from workers.analysis.attacks.nearest import Nearest
+from workers.analysis.attacks.searches import Searches
 
 CHECKS = 10  # how often in a descent its progress is looked at
-GROWTH = 10.0  # of a constant that fools nobody yet
+MEMORY = 10  # steps that Adam remembers: what is newer than that is no sign of progress
+PROGRESS = 0.9999  # a loss that does not fall below this share of what it was will not fall any more
 LAST_REPEATS = 10  # with as many bisections, the last tries the largest constant again that is known to work
-LARGEST = 1e10
 
 PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
     {
@@ -59,46 +58,24 @@ class CarliniWagnerL2:
         """Attack images as `Attack` says."""
         goal, lanes = Goal.of(labels, targets, self.confidence), Lanes(logits, images)
         nearest = Nearest(images, lanes.reached(images, goal))
-        rows = nearest.missing()
-        constants = Constants.begin(self.initial_constant, rows)
-        for turn in range(self.binary_search_steps if len(rows) else 0):
-            if turn == self.binary_search_steps - 1 and turn + 1 >= LAST_REPEATS:
-                constants.repeat()
-            descent = Descent(images, rows, goal, constants.value, self.learning_rate)
-            self._descend(descent, lanes, nearest, check)
-            constants.narrow(descent.found)
+        if self.steps and self.binary_search_steps:
+            rows = nearest.missing()
+            self._run(Searches(images, rows, goal, self.initial_constant, self.learning_rate), lanes, nearest, check)
         return nearest.attacked()
 
-    def _descend(self, descent: Descent, lanes: Lanes, nearest: Nearest, check: Check) -> None:
-        every = -(-self.steps // CHECKS)
-        for step in range(self.steps):
+    def _run(self, searches: Searches, lanes: Lanes, nearest: Nearest, check: Check) -> None:
+        while len(searches.rows):
             check()
-            descent.look(lanes, nearest)
-            if self.abort_early and step % every == 0:
-                descent.leave_stalled()
-            if not len(descent.rows):
-                return
-            descent.move(step + 1)
+            searches.look(lanes, nearest)
+            ended = searches.step + 1 == self.steps
+            if self.abort_early:
+                ended |= searches.stalled(max(-(-self.steps // CHECKS), MEMORY), PROGRESS)
+            searches.move()
+            if ended.any():
+                self._turn(searches, ended)
 
-
-class Constants:
-    """The bisection for each image's c, (b,) in float64."""
-
-    def __init__(self, value: Tensor, lower: Tensor, upper: Tensor) -> None:
-        self.value, self.lower, self.upper = value, lower, upper
-
-    @classmethod
-    def begin(cls, initial: float, rows: Tensor) -> "Constants":
-        """Begin with the same constant for as many images as there are rows."""
-        zero = torch.zeros(rows.shape, dtype=torch.float64, device=rows.device)
-        return cls(zero + initial, zero, zero + torch.inf)
-
-    def narrow(self, found: Tensor) -> None:
-        """Halve the interval, or go up where nothing worked yet, after a descent that `found` (b,) something or not."""
-        self.upper = torch.where(found, self.value, self.upper)
-        self.lower = torch.where(found, self.lower, self.value)
-        self.value = torch.where(self.upper.isinf(), self.value * GROWTH, (self.lower + self.upper) / 2)
-
-    def repeat(self) -> None:
-        """Try the smallest constant again that is known to work."""
-        self.value = self.upper.clamp(max=LARGEST)
+    def _turn(self, searches: Searches, ended: Tensor) -> None:
+        searches.end(ended)
+        if self.binary_search_steps >= LAST_REPEATS:
+            searches.repeat(ended & (searches.turn == self.binary_search_steps - 1))
+        searches.keep((searches.turn < self.binary_search_steps).nonzero()[:, 0])

@@ -6,6 +6,7 @@ up with any image, what the network says of an image is the same to the last bit
 """
 
 from collections.abc import Callable, Iterator
+from itertools import count
 
 import torch
 from torch import Tensor
@@ -14,18 +15,20 @@ from workers.analysis.attacks.attack import Logits
 from workers.analysis.attacks.errors import NotDifferentiable, NotFinite
 from workers.analysis.attacks.goals import Goal
 
-Losses = Callable[[Tensor, Tensor], Tensor]
-"""From logits (b, C) and the images (b,) that they belong to, to what each shall be differentiated for (b,)."""
+Losses = Callable[[Tensor, Tensor], Tensor | None]
+"""From logits (b, C) and the images (b,) that they belong to, to what each shall be differentiated for (b,).
 
-CPU_PIXELS = 128 * 128  # in all lanes: what the caches of a core hold of a network's maps
-GPU_PIXELS = 16 * 224 * 224
-MOST_LANES = 64
+None where that is the same whatever the pixels do.
+"""
+
+CPU_LANES, CPU_PIXELS = 8, 8 * 64 * 64  # the maps of more pixels leave the caches of a core
+GPU_LANES, GPU_PIXELS = 64, 16 * 224 * 224
 
 
 def lane_count(images: Tensor) -> int:
     """The number of images (B, 3, H, W) that pass at a time, from their size and device alone."""
-    pixels = CPU_PIXELS if images.device.type == "cpu" else GPU_PIXELS
-    return max(1, min(MOST_LANES, pixels // (images.shape[2] * images.shape[3])))
+    lanes, pixels = (CPU_LANES, CPU_PIXELS) if images.device.type == "cpu" else (GPU_LANES, GPU_PIXELS)
+    return max(1, min(lanes, pixels // (images.shape[2] * images.shape[3])))
 
 
 class Lanes:
@@ -47,13 +50,17 @@ class Lanes:
 
     @torch.enable_grad()
     def gradients(self, pixels: Tensor, rows: Tensor, losses: Losses) -> tuple[Tensor, Tensor]:
-        """Logits (b, C) of images `rows` (b,) among pixels, and the gradients (b, 3, H, W) of each one's loss."""
-        passed = [
-            (logits.detach(), gradient(losses(logits, lane).sum(), taken)[: len(lane)])
-            for lane, taken, logits in self.passes(pixels, rows)
-        ]
-        values, slopes = zip(*passed, strict=True)
-        return torch.cat(values), torch.cat(slopes)
+        """Logits (b, C) of images `rows` (b,) among pixels, and the gradients (b, 3, H, W) of their losses.
+
+        Where there are no losses there is no backward pass, and no slope.
+        """
+        slopes, values = torch.zeros_like(pixels[: len(rows)]), []
+        for at, (lane, taken, logits) in zip(count(0, self.count), self.passes(pixels, rows), strict=False):
+            loss = losses(logits, lane)
+            values.append(logits.detach())
+            if loss is not None:
+                slopes[at : at + len(lane)] = gradient(loss.sum(), taken)[: len(lane)]
+        return torch.cat(values), slopes
 
     def passes(self, pixels: Tensor, rows: Tensor) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
         """Pass images `rows` (b,), giving for each filling of the lanes which they are, their pixels and their logits.

@@ -19,8 +19,9 @@ class LinfBall:
     """All that differs from B images (B, 3, H, W) by no more than `epsilon` in any pixel."""
 
     def __init__(self, images: Tensor, epsilon: float) -> None:
-        self.low = _towards(images, images - epsilon, epsilon).clamp_(min=0)
-        self.high = _towards(images, images + epsilon, epsilon).clamp_(max=1)
+        reach = _rounded_down(epsilon)
+        self.low = _towards(images, images - reach, epsilon).clamp_(min=0)
+        self.high = _towards(images, images + reach, epsilon).clamp_(max=1)
 
     def project(self, pixels: Tensor, rows: Tensor) -> Tensor:
         """The nearest allowed images to pixels (b, 3, H, W) that belong to images `rows` (b,)."""
@@ -33,6 +34,12 @@ class LinfBall:
     def draw(self, random: Generator, shape: tuple[int, ...]) -> Tensor:
         """A change, uniform in the ball of radius 1."""
         return torch.from_numpy(random.uniform(-1, 1, shape).astype(np.float32))
+
+
+def _rounded_down(epsilon: float) -> float:
+    """The largest float32 that is not above epsilon: of a pixel near 0 its own rounding would be many steps."""
+    rounded = np.float32(epsilon)
+    return float(np.nextafter(rounded, np.float32(0)) if float(rounded) > epsilon else rounded)
 
 
 def _towards(images: Tensor, bound: Tensor, epsilon: float) -> Tensor:
