@@ -42,7 +42,7 @@ bench: install ## the figures of docs/benchmarks.md
 	$(BIN)/python -m tests.benchmarks
 
 train: install ## the networks of the built-in world, resumed where they stopped, and their figures
-	$(BIN)/python -m workers.scenes.train
+	$(BIN)/python -m workers.scenes.training
 	$(BIN)/python -m workers.jobs.world
 	$(BIN)/python -m workers.jobs.world.attacking
 

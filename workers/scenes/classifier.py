@@ -76,11 +76,13 @@ def untrained(seed: int) -> SceneClassifier:
     """Build the same network with random weights, in eval mode: the control for all that training brought about."""
     with torch.random.fork_rng(devices=[]):
         torch.default_generator.manual_seed(seed)
-        return calibrated(SceneClassifier())
+        network = SceneClassifier()
+        calibrated(network)
+        return network
 
 
 @torch.no_grad()
-def calibrated(network: SceneClassifier) -> SceneClassifier:
+def calibrated(network: nn.Module) -> nn.Module:
     """Give a network's norms the statistics of training images, as those of any trained network have; in eval mode.
 
     Without that most of its random units would stay silent, and a comparison with them would flatter a trained one.

@@ -39,12 +39,12 @@ def _show(sheet: Image.Image, left: int, top: int, name: str, examples: Sequence
     ImageDraw.Draw(sheet).text((left + GAP, top), name.replace("_", " "), fill="black")
     tiles = [Image.fromarray(example.image).resize((TILE, TILE), Image.Resampling.BICUBIC) for example in examples]
     labels = examples[-1].labels.values()
-    tiles += [Image.fromarray(_colours()[numbers]).resize((TILE, TILE), Image.Resampling.NEAREST) for numbers in labels]
+    tiles += [Image.fromarray(colours()[numbers]).resize((TILE, TILE), Image.Resampling.NEAREST) for numbers in labels]
     for i, tile in enumerate(tiles):
         sheet.paste(tile, (left + GAP + i * (TILE + GAP), top + CAPTION))
 
 
-def _colours() -> NDArray[np.uint8]:
+def colours() -> NDArray[np.uint8]:
     """A colour for every label: black for none, and hues that go round by the golden ratio."""
     hues = (
         hsv_to_rgb(0.618 * i % 1, 0.45 + 0.4 * (i % 3) / 2, 0.95 - 0.35 * (i % 4) / 3) for i in range(len(CONCEPTS))

@@ -12,7 +12,7 @@ from service.errors import Invalid
 from workers.scenes import networks
 from workers.scenes.classifier import LAST_LAYER, WEIGHTS, SceneClassifier, as_input, load_classifier, untrained
 from workers.scenes.renderer import SCENES, SPLITS, render, scene_of
-from workers.scenes.train import Recipe, accuracy, fit_read_out, train
+from workers.scenes.training.classifier import ClassifierRecipe, accuracy, fit_read_out, train_classifier
 
 
 class Stopped(Exception):
@@ -71,16 +71,16 @@ def test_the_units_of_the_control_are_not_silent() -> None:
 
 def test_a_training_that_was_killed_ends_at_the_same_weights(tmp_path: Path) -> None:
     images, scenes = sample("scenes-train", 64)
-    recipe = Recipe(epochs=3, batch=16, checkpoint=2)
+    recipe = ClassifierRecipe(epochs=3, batch=16, checkpoint=2)
 
     def stop(step: int) -> None:
         if step == 7:
             raise Stopped
 
-    whole = train(0, images, scenes, recipe, tmp_path / "whole.pt")
+    whole = train_classifier(0, images, scenes, recipe, tmp_path / "whole.pt")
     with pytest.raises(Stopped):
-        train(0, images, scenes, recipe, tmp_path / "killed.pt", after_step=stop)
-    resumed = train(0, images, scenes, recipe, tmp_path / "killed.pt")
+        train_classifier(0, images, scenes, recipe, tmp_path / "killed.pt", after_step=stop)
+    resumed = train_classifier(0, images, scenes, recipe, tmp_path / "killed.pt")
     for name, tensor in whole.state_dict().items():
         torch.testing.assert_close(resumed.state_dict()[name], tensor, rtol=1e-4, atol=1e-5)
 
@@ -89,7 +89,7 @@ def test_the_read_out_comes_to_rely_on_few_units_and_the_layer_stays() -> None:
     images, scenes = sample("scenes-train", 120)
     network = untrained(0)
     before = {name: tensor.clone() for name, tensor in network.features.state_dict().items()}
-    fit_read_out(0, network, images, scenes, Recipe(sparsity=0.02, read_out_steps=300, read_out_batch=64))
+    fit_read_out(0, network, images, scenes, ClassifierRecipe(sparsity=0.02, read_out_steps=300, read_out_batch=64))
     assert all(torch.equal(before[name], tensor) for name, tensor in network.features.state_dict().items())
     weights = network.classifier.weight.detach().abs()
     assert (weights < 0.02 * weights.max()).float().mean() > 0.5
@@ -98,8 +98,8 @@ def test_the_read_out_comes_to_rely_on_few_units_and_the_layer_stays() -> None:
 
 def test_a_seed_decides_the_weights(tmp_path: Path) -> None:
     images, scenes = sample("scenes-train", 32)
-    recipe = Recipe(epochs=1, batch=16)
-    first, other = (train(seed, images, scenes, recipe, tmp_path / f"{seed}.pt") for seed in (0, 1))
+    recipe = ClassifierRecipe(epochs=1, batch=16)
+    first, other = (train_classifier(seed, images, scenes, recipe, tmp_path / f"{seed}.pt") for seed in (0, 1))
     assert not torch.equal(first.classifier.weight, other.classifier.weight)
 
 

@@ -1,6 +1,6 @@
 """Measure the built-in world and write it into docs/world.md: `python -m workers.jobs.world [directory]`.
 
-The directory is the one that `workers.scenes.train` filled.
+The directory is the one that `workers.scenes.training` filled.
 """
 
 import sys
@@ -18,7 +18,8 @@ from workers.jobs.world.removing import Peaks, remove
 from workers.scenes.classifier import SceneClassifier, load_classifier, untrained
 from workers.scenes.contact_sheet import contact_sheet
 from workers.scenes.renderer import SPLITS
-from workers.scenes.train import SEEDS, classes, last_peaks, rendered, weights_of, workspace
+from workers.scenes.training.albums import BUILD, album, classes
+from workers.scenes.training.classifier import SEEDS, classifier_weights, last_peaks
 
 PICTURE = Path("docs/images/scenes.png")
 BEGIN, END = "<!-- figures: written by workers.jobs.world -->", "<!-- end of figures -->"
@@ -29,13 +30,13 @@ ROTATIONS = 5
 
 def main() -> None:
     """Measure the networks of all seeds, and write the page's figures and its picture."""
-    directory = workspace(*sys.argv[1:])
+    parent = sys.argv[1] if len(sys.argv) > 1 else BUILD
     PICTURE.parent.mkdir(parents=True, exist_ok=True)
     contact_sheet().save(PICTURE, optimize=True)
-    ranking, evaluation = (rendered(split, directory)[:IMAGES] for split in ("scenes-train", "scenes-validation"))
+    ranking, evaluation = (album(split, parent).images[:IMAGES] for split in ("scenes-train", "scenes-validation"))
     table = label_table(np.stack(list(picture_labels(*SPLITS["scenes-validation"]))))
     measured = [
-        measure(seed, load_classifier(weights_of(seed, directory)), ranking, evaluation, table) for seed in SEEDS
+        measure(seed, load_classifier(classifier_weights(seed, parent)), ranking, evaluation, table) for seed in SEEDS
     ]
     fill_in(BEGIN, END, lines(measured))
 

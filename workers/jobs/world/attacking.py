@@ -24,12 +24,13 @@ from workers.networks.inputs import InputSpec
 from workers.networks.pixels import LEVELS, normalize
 from workers.scenes.classifier import INPUT, LAST_LAYER, SceneClassifier, load_classifier
 from workers.scenes.renderer import SCENES, SPLITS, render
-from workers.scenes.train import classes, last_peaks
+from workers.scenes.training.albums import classes
+from workers.scenes.training.classifier import last_peaks
 
 PICTURE = Path("docs/images/attack.svg")
 BEGIN, END = "<!-- attacks: written by workers.jobs.world.attacking -->", "<!-- end of attacks -->"
 TARGETS = ("ski_slope", "beach", "bedroom", "church", "street")
-IMAGES = 64
+IMAGES = 32
 """Of validation that are attacked with each target."""
 RANKING = 2000
 """Images of training that rank the units."""

@@ -1,38 +1,32 @@
-"""Train the built-in classifier from three seeds: `python -m workers.scenes.train [directory]`.
+"""Train the built-in classifier on the names of the scenes alone.
 
 The images of every step depend on (seed, step) alone and a checkpoint holds the rest: a run killed at any moment goes
-on where it stopped and ends at the same weights. The package ships those of seed 0; `workers.jobs.world` measures all.
+on where it stopped and ends at the same weights.
 """
 
 import logging
-import sys
-from collections.abc import Callable, Mapping
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable
 from dataclasses import dataclass
-from hashlib import sha256
-from multiprocessing import get_context
 from pathlib import Path
-from shutil import copyfile
-from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from workers.scenes.classifier import WEIGHTS, SceneClassifier, as_input
-from workers.scenes.renderer import SCENES, SIZE, SPLITS, render, scene_of
+from workers.scenes.classifier import SceneClassifier, as_input
+from workers.scenes.renderer import SIZE
+from workers.scenes.training.albums import BUILD, folder
+from workers.scenes.training.checkpoints import preserve, restore
 
 log = logging.getLogger(__name__)
 
 SEEDS = (0, 1, 2)
 SHIFT = 4  # pixels that a training image is moved at most, in each direction
-CHUNK = 500  # images that one process renders at a time
 
 
 @dataclass(frozen=True)
-class Recipe:
+class ClassifierRecipe:
     """How a network is trained. It stops early on purpose: a saturated network hides what its single units do."""
 
     epochs: int = 3
@@ -46,69 +40,16 @@ class Recipe:
     checkpoint: int = 100  # steps between two checkpoints
 
 
-def main() -> None:
-    """Render the images, train from every seed and install the weights of the first."""
-    logging.basicConfig(level=logging.INFO, format="%(message)s")
-    directory = workspace(*sys.argv[1:])
-    directory.mkdir(parents=True, exist_ok=True)
-    images, scenes = rendered("scenes-train", directory), classes("scenes-train")
-    unseen, answers = rendered("scenes-validation", directory), classes("scenes-validation")
-    for seed in SEEDS:
-        network = train(seed, images, scenes, Recipe(), directory / f"classifier-{seed}.pt")
-        fit_read_out(seed, network, images, scenes, Recipe())
-        log.info("seed %d: %.3f of the validation images right", seed, accuracy(network, unseen, answers))
-        save(network, weights_of(seed, directory))
-    WEIGHTS.parent.mkdir(exist_ok=True)
-    copyfile(weights_of(SEEDS[0], directory), WEIGHTS)
-
-
-def workspace(parent: str = "build/scenes") -> Path:
-    """The folder for all that follows from today's pictures and recipe: what others left is never taken for it."""
-    pictures = b"".join(render(0, index).image.tobytes() for index in range(2 * len(SCENES)))
-    return Path(parent) / sha256(pictures + repr(Recipe()).encode()).hexdigest()[:16]
-
-
-def weights_of(seed: int, directory: Path) -> Path:
+def classifier_weights(seed: int, parent: str = BUILD) -> Path:
     """The file of the network trained from a seed."""
-    return directory / f"classifier-{seed}.safetensors"
+    return folder("classifier", ClassifierRecipe(), parent) / f"classifier-{seed}.safetensors"
 
 
-def rendered(split: str, directory: Path) -> NDArray[np.uint8]:
-    """All images of a split, (n, 64, 64, 3), mapped from a file that is made where it is missing."""
-    path = directory / f"{split}.npy"
-    if not path.exists():
-        _render_to(path, *SPLITS[split])
-    images: NDArray[np.uint8] = np.load(path, mmap_mode="r")
-    return images
-
-
-def _render_to(path: Path, seed: int, count: int) -> None:
-    log.info("rendering %d images to %s", count, path)
-    partial = path.with_suffix(".part")
-    images = np.lib.format.open_memmap(partial, "w+", np.uint8, (count, SIZE, SIZE, 3))
-    starts = range(0, count, CHUNK)
-    with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for start, chunk in zip(starts, pool.map(_chunk, [seed] * len(starts), starts), strict=True):
-            images[start : start + CHUNK] = chunk
-    images.flush()
-    partial.rename(path)
-
-
-def _chunk(seed: int, start: int) -> NDArray[np.uint8]:
-    return np.stack([render(seed, index).image for index in range(start, start + CHUNK)])
-
-
-def classes(split: str) -> NDArray[np.int64]:
-    """The class of every image of a split, (n,)."""
-    seed, count = SPLITS[split]
-    return np.array([scene_of(seed, index) for index in range(count)])
-
-
-def train(
+def train_classifier(
     seed: int,
     images: NDArray[np.uint8],
     scenes: NDArray[np.int64],
-    recipe: Recipe,
+    recipe: ClassifierRecipe,
     checkpoint: Path,
     after_step: Callable[[int], None] = lambda step: None,
 ) -> SceneClassifier:
@@ -121,7 +62,7 @@ def train(
     images : (n, 64, 64, 3) uint8
     scenes : (n,) int64
         The class of each image.
-    recipe : Recipe
+    recipe : ClassifierRecipe
     checkpoint : Path
         Where the state is kept between runs; a run goes on from what it finds there.
     after_step : callable
@@ -139,7 +80,7 @@ def train(
     steps = recipe.epochs * (len(images) // recipe.batch)
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, recipe.rate, total_steps=steps)
     state = {"network": network, "optimizer": optimizer, "schedule": schedule}
-    for step in range(_restore(state, checkpoint, device), steps):
+    for step in range(restore(state, checkpoint, device), steps):
         chosen, pixels = _batch(seed, step, images, recipe.batch)
         targets = torch.from_numpy(scenes[chosen]).to(device)
         with torch.autocast(device.type, torch.bfloat16):
@@ -150,14 +91,14 @@ def train(
         schedule.step()
         after_step(step + 1)
         if (step + 1) % recipe.checkpoint == 0 or step + 1 == steps:
-            log.info("seed %d, step %d of %d: loss %.3f", seed, step + 1, steps, loss.item())
-            _preserve(state, step + 1, checkpoint)
+            log.info("classifier %d, step %d of %d: loss %.3f", seed, step + 1, steps, loss.item())
+            preserve(state, step + 1, checkpoint)
     network.eval()
     return network
 
 
 def fit_read_out(
-    seed: int, network: SceneClassifier, images: NDArray[np.uint8], scenes: NDArray[np.int64], recipe: Recipe
+    seed: int, network: SceneClassifier, images: NDArray[np.uint8], scenes: NDArray[np.int64], recipe: ClassifierRecipe
 ) -> None:
     """Fit the read-out once more, on the finished layer.
 
@@ -178,7 +119,7 @@ def fit_read_out(
         schedule.step()
 
 
-def _loss(logits: Tensor, targets: Tensor, read_out: nn.Linear, recipe: Recipe) -> Tensor:
+def _loss(logits: Tensor, targets: Tensor, read_out: nn.Linear, recipe: ClassifierRecipe) -> Tensor:
     return nn.functional.cross_entropy(logits, targets) + recipe.sparsity * read_out.weight.abs().sum()
 
 
@@ -203,37 +144,8 @@ def _batch(seed: int, step: int, images: NDArray[np.uint8], size: int) -> tuple[
     return chosen, as_input(moved)
 
 
-def _restore(state: Mapping[str, Any], checkpoint: Path, device: torch.device) -> int:
-    """Load what a checkpoint holds; returns the number of steps done, 0 where there is none."""
-    if not checkpoint.exists():
-        return 0
-    saved = torch.load(checkpoint, map_location=device, weights_only=True)
-    for name, part in state.items():
-        part.load_state_dict(saved[name])
-    return int(saved["step"])
-
-
-def _preserve(state: Mapping[str, Any], step: int, checkpoint: Path) -> None:
-    partial = checkpoint.with_suffix(".part")
-    torch.save({name: part.state_dict() for name, part in state.items()} | {"step": step}, partial)
-    partial.replace(checkpoint)
-
-
 @torch.no_grad()
 def accuracy(network: SceneClassifier, images: NDArray[np.uint8], scenes: NDArray[np.int64]) -> float:
     """Share of the images (n, 64, 64, 3) whose class the network puts first."""
     found = network.classifier(last_peaks(network, images)).argmax(1).cpu().numpy()
     return float(np.mean(found == scenes))
-
-
-def save(network: nn.Module, path: Path) -> None:
-    """Write a network's weights as float16, which halves the file and changes no figure that is reported."""
-    tensors = {
-        name: (tensor.half() if tensor.is_floating_point() else tensor).contiguous().cpu()
-        for name, tensor in network.state_dict().items()
-    }
-    save_file(tensors, path)
-
-
-if __name__ == "__main__":
-    main()

@@ -1,0 +1,83 @@
+"""What a generator learns from: a critic of its pictures, and an encoder that finds the latents of painted ones.
+
+Both have weights of unit variance which are scaled as they are used, as the generator's are (Karras et al., ICLR 2018).
+"""
+
+from math import sqrt
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+SLOPE = 0.2  # of the leaky ReLU below zero
+WIDTHS = {32: 32, 16: 48, 8: 96, 4: 128}  # units of the maps that measure so many pixels
+GROUP = 8  # pictures whose differences the critic sees together
+
+
+class ScaledConvolution(nn.Module):
+    """A convolution whose weights are scaled to keep the variance of its input."""
+
+    def __init__(
+        self, inputs: int, units: int, kernel: int, stride: int = 1, padding: int = 0, gain: float = sqrt(2)
+    ) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.randn(units, inputs, kernel, kernel))
+        self.bias = nn.Parameter(torch.zeros(units))
+        self.scale, self.stride, self.padding = gain / (kernel * sqrt(inputs)), stride, padding
+
+    def forward(self, maps: Tensor) -> Tensor:
+        """(n, inputs, h, w) -> (n, units, h', w')."""
+        return F.conv2d(maps, self.weight * self.scale, self.bias, self.stride, self.padding)
+
+
+class Pyramid(nn.Sequential):
+    """Maps that are halved until they measure 4 x 4: (n, 3, r, r) -> (n, 128, 4, 4)."""
+
+    def __init__(self, resolution: int) -> None:
+        super().__init__()
+        self.add_module(f"enter{resolution}", ScaledConvolution(3, WIDTHS[resolution], 3, padding=1))
+        self.append(nn.LeakyReLU(SLOPE))
+        while resolution > 4:
+            halved = ScaledConvolution(WIDTHS[resolution], WIDTHS[resolution // 2], 4, stride=2, padding=1)
+            self.add_module(f"halve{resolution}", halved)
+            self.add_module(f"relu{resolution}", nn.LeakyReLU(SLOPE))
+            resolution //= 2
+
+
+class Critic(nn.Module):
+    """How much a picture looks like a painted one: (n, 3, r, r) -> (n,)."""
+
+    def __init__(self, resolution: int) -> None:
+        super().__init__()
+        self.pyramid = Pyramid(resolution)
+        self.compare = ScaledConvolution(WIDTHS[4] + 1, WIDTHS[4], 3, padding=1)
+        self.judge = ScaledConvolution(WIDTHS[4], 1, 4, gain=1)
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Above 0 for what it takes for painted."""
+        maps = self.pyramid(pictures)
+        maps = F.leaky_relu(self.compare(torch.cat([maps, _variety(maps)], 1)), SLOPE)
+        verdict: Tensor = self.judge(maps)
+        return verdict.flatten()
+
+
+def _variety(maps: Tensor) -> Tensor:
+    """How much the pictures of each group differ, as a further map of each: (n, U, h, w) -> (n, 1, h, w)."""
+    count, _, height, width = maps.shape
+    groups = maps.view(GROUP, -1, *maps.shape[1:])  # picture i is in group i % (n / GROUP)
+    spread = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))  # (n / GROUP,)
+    return spread.repeat(GROUP).view(count, 1, 1, 1).expand(-1, -1, height, width)
+
+
+class Encoder(nn.Module):
+    """The latents that may have drawn a picture: (n, 3, r, r) -> mean and logarithm of the variance, (n, d)."""
+
+    def __init__(self, resolution: int, latent: int) -> None:
+        super().__init__()
+        self.pyramid = Pyramid(resolution)
+        self.read = ScaledConvolution(WIDTHS[4], 2 * latent, 4, gain=1)
+
+    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+        """Mean and logarithm of the variance."""
+        mean, spread = self.read(self.pyramid(pictures)).flatten(1).chunk(2, 1)
+        return mean, spread
