@@ -125,6 +125,16 @@ def layers_of(session: Session, model: Model) -> list[Layer]:
     return list(session.scalars(sa.select(Layer).where(Layer.model_id == model.id).order_by(Layer.position)))
 
 
+def get_unit_layer(session: Session, team_id: uuid.UUID, model: str, layer: str, unit: int) -> Layer:
+    """The layer of a unit of the team's model; raise NotFound where one of the three is not there."""
+    row = next((row for row in layers_of(session, get_model(session, team_id, model).model) if row.name == layer), None)
+    if row is None:
+        raise NotFound(f"the model {model!r} has no layer {layer!r}")
+    if unit >= row.units:
+        raise NotFound(f"the layer {layer!r} of the model {model!r} has {row.units} units, 0 to {row.units - 1}")
+    return row
+
+
 def layer_ids(session: Session, model_id: uuid.UUID) -> dict[str, int]:
     """The ids of a model's layers by name."""
     return dict(session.execute(sa.select(Layer.name, Layer.id).where(Layer.model_id == model_id)).tuples().all())

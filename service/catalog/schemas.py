@@ -15,7 +15,12 @@ NAME = validate.Regexp(
 )
 SOURCE = re.compile(r"[a-z0-9][a-z0-9_-]{0,63}(:[A-Za-z0-9][A-Za-z0-9._-]{0,127})?")
 """Which sources there are, and what they have, the workers know."""
-MODEL_KINDS = ("classifier", "segmenter")
+GENERATOR = "generator"
+MODEL_KINDS = ("classifier", "segmenter", GENERATOR)
+LATENT_FIELDS = ("latent", "range")
+"""Fields of a generator's input, and of no other's."""
+FOREIGN = {"classifier": ("concepts",), "segmenter": ("classes",), GENERATOR: ("classes", "concepts")}
+"""What models of a kind have not."""
 FORMAT = validate.Regexp(
     r"\A[A-Za-z0-9][A-Za-z0-9._-]{0,31}\Z",
     error="a format is 1 to 32 letters, digits, '.', '_' and '-', as 'masks' and 'pascal-voc'",
@@ -23,6 +28,8 @@ FORMAT = validate.Regexp(
 """Which formats there are the workers know."""
 MAX_SIDE = 4096
 """Longest side, in pixels, that a model's input may have."""
+MAX_LATENT = 2**14
+"""Values that a latent may have."""
 MAX_CLASSES = 100_000
 
 
@@ -42,6 +49,18 @@ def check_printable(text: str) -> None:
     """Refuse a name with characters that cannot be shown."""
     if not text.isprintable():
         raise ValidationError("has characters that cannot be shown")
+
+
+def check_latent(shape: list[int]) -> None:
+    """Refuse what is no shape of a latent."""
+    if len(shape) == 2 or shape[1:] not in ([], [1, 1]):
+        raise ValidationError("not of the form [d] or [d, 1, 1]")
+
+
+def check_range(ends: list[float]) -> None:
+    """Refuse a range that is empty or the wrong way round."""
+    if not ends[0] < ends[1]:
+        raise ValidationError("not the values that become 0 and 255, the lower one first")
 
 
 def check_distinct(concepts: list[dict[str, str] | None]) -> None:
@@ -100,7 +119,10 @@ class WeightsSchema(Schema):
 
 
 class InputSchema(Schema):
-    """How an image becomes the network's input: resize, crop, then (pixel * scale - mean) / std."""
+    """How an image becomes the network's input: resize, crop, then (pixel * scale - mean) / std.
+
+    A generator's has `latent` and `range` instead.
+    """
 
     resize = Size(allow_none=True, metadata={"description": "a side for the shorter one, or [height, width]"})
     crop = Size(allow_none=True, metadata={"description": "central crop: a side or [height, width]"})
@@ -108,6 +130,16 @@ class InputSchema(Schema):
     scale = Real(validate=validate.Range(0, min_inclusive=False))
     mean = fields.List(Real(), validate=validate.Length(equal=3))
     std = fields.List(Real(validate=validate.Range(0, min_inclusive=False)), validate=validate.Length(equal=3))
+    latent = fields.List(
+        fields.Integer(strict=True, validate=validate.Range(1, MAX_LATENT)),
+        validate=[validate.Length(1, 3), check_latent],
+        metadata={"description": "shape of one latent of a generator, without the batch: [d] or [d, 1, 1]"},
+    )
+    range = fields.List(
+        Real(),
+        validate=[validate.Length(equal=2), check_range],
+        metadata={"description": "values of a generator's output that become 0 and 255; [-1, 1] unless told"},
+    )
 
 
 class LocationSchema(ExactlyOne):
@@ -148,12 +180,20 @@ class ModelRequestSchema(Schema):
 
     @validates_schema
     def check_outputs(self, data: dict[str, Any], **kwargs: Any) -> None:
-        """Refuse classes of a segmenter, concepts of a classifier and concepts that do not tell outputs apart."""
-        foreign = "classes" if data["kind"] == "segmenter" else "concepts"
-        if data[foreign] is not None:
-            raise ValidationError(f"a {data['kind']} has no {foreign}", foreign)
+        """Refuse classes and concepts of a kind that has none, and concepts that do not tell outputs apart."""
+        for foreign in FOREIGN[data["kind"]]:
+            if data[foreign] is not None:
+                raise ValidationError(f"a {data['kind']} has no {foreign}", foreign)
         if data["concepts"] is not None:
             check_distinct(data["concepts"])
+
+    @validates_schema
+    def check_input(self, data: dict[str, Any], **kwargs: Any) -> None:
+        """Refuse latents of what takes images, and images of what takes latents."""
+        takes = "latents" if data["kind"] == GENERATOR else "images"
+        for name in data["input"]:
+            if (name in LATENT_FIELDS) != (takes == "latents"):
+                raise ValidationError({"input": {name: [f"a {data['kind']} takes {takes}, so it has no {name}"]}})
 
 
 class DatasetRequestSchema(Schema):

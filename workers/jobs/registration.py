@@ -48,7 +48,7 @@ def _try_model(context: ShardContext) -> dict[str, Any]:
     layers, seconds = list_layers(network), forward_seconds(network)
     return {
         "kind": network.kind,
-        "input": network.input.to_json(),
+        "input": network.takes.to_json(),
         "classes": network.classes,
         "concepts": network.concepts or None,
         "digest": network.digest,

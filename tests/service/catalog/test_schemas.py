@@ -35,6 +35,13 @@ def test_a_segmenter_passes_with_and_without_concepts() -> None:
     assert ModelRequestSchema().load(segmenter)["concepts"] is None
 
 
+@pytest.mark.parametrize("latent", [[100], [100, 1, 1]])
+def test_a_generator_passes_with_its_latents(latent: list[int]) -> None:
+    generator = MODEL | {"kind": "generator", "input": {"latent": latent, "range": [0.0, 255.0]}}
+    assert ModelRequestSchema().load(generator)["input"] == generator["input"]
+    assert ModelRequestSchema().load(MODEL | {"kind": "generator"})["input"] == {}
+
+
 def test_a_concept_that_two_outputs_stand_for_is_told_by_its_place() -> None:
     with pytest.raises(ValidationError) as caught:
         ModelRequestSchema().load(MODEL | {"kind": "segmenter", "concepts": [TREE, None, TREE]})
@@ -60,7 +67,22 @@ def test_an_input_may_switch_off_what_the_source_does() -> None:
         ({"name": "a" * 129}, "name"),
         ({"name": "é"}, "name"),
         ({"name": None}, "name"),
-        ({"kind": "generator"}, "kind"),
+        ({"kind": "painter"}, "kind"),
+        ({"input": {"latent": [100]}}, "input"),
+        ({"input": {"range": [0, 1]}}, "input"),
+        ({"kind": "generator", "classes": ["a"]}, "classes"),
+        ({"kind": "generator", "concepts": [TREE]}, "concepts"),
+        ({"kind": "generator", "input": {"crop": 64}}, "input"),
+        ({"kind": "generator", "input": {"size": [64, 64]}}, "input"),
+        ({"kind": "generator", "input": {"latent": []}}, "input"),
+        ({"kind": "generator", "input": {"latent": [100, 1]}}, "input"),
+        ({"kind": "generator", "input": {"latent": [100, 2, 2]}}, "input"),
+        ({"kind": "generator", "input": {"latent": [0]}}, "input"),
+        ({"kind": "generator", "input": {"latent": [2**20]}}, "input"),
+        ({"kind": "generator", "input": {"latent": [True]}}, "input"),
+        ({"kind": "generator", "input": {"range": [1, -1]}}, "input"),
+        ({"kind": "generator", "input": {"range": [0, 0]}}, "input"),
+        ({"kind": "generator", "input": {"range": [0]}}, "input"),
         ({"source": ""}, "source"),
         ({"source": ":vgg16"}, "source"),
         ({"source": "torchvision:../vgg16"}, "source"),
