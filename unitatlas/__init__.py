@@ -6,6 +6,7 @@ from unitatlas.comparing import Diff, UnitChange, Verdict
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.explaining import Explanation
 from unitatlas.jobs import Job
+from unitatlas.painting import ConceptChange, Painting, stroke
 from unitatlas.types import (
     Class,
     Concept,
@@ -27,6 +28,7 @@ __all__ = [
     "Class",
     "Client",
     "Concept",
+    "ConceptChange",
     "Dataset",
     "Diff",
     "Effect",
@@ -39,6 +41,7 @@ __all__ = [
     "Layer",
     "Match",
     "Model",
+    "Painting",
     "Problem",
     "RankedLabel",
     "ServiceUnreachable",
@@ -48,4 +51,5 @@ __all__ = [
     "UnitDetails",
     "UploadError",
     "Verdict",
+    "stroke",
 ]

@@ -5,7 +5,7 @@ import sys
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands import attacking, catalog, comparing, exchanging, explaining, jobs, local, results
+from unitatlas.commands import attacking, catalog, comparing, exchanging, explaining, jobs, local, painting, results
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
@@ -40,6 +40,8 @@ for command in (
     results.list_classes,
     explaining.explain,
     attacking.list_attacks,
+    painting.paint,
+    painting.paintings,
     exchanging.import_results,
     local.start,
     local.keys,

@@ -15,6 +15,7 @@ from unitatlas.comparing import Diff, UnitChange
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.explaining import Explanation
 from unitatlas.jobs import Job
+from unitatlas.painting import Painting
 from unitatlas.transport import Transport
 from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
 from unitatlas.uploads import open_source, upload
@@ -73,7 +74,8 @@ class Client:
     ) -> Model:
         """Register a network and return it once a worker has loaded it and listed its layers.
 
-        The outputs of a segmenter stand for `concepts`: {"category", "name"} each, or None for one without a concept.
+        The outputs of a segmenter stand for `concepts`: {"category", "name"} each, or None for one without a concept. A
+        generator's `input` is {"latent": [d] or [d, 1, 1], "range": [low, high]}.
         """
         body = {"name": name, "kind": kind, "source": source, "weights": weights or {}}
         optional = {"input": input, "classes": classes, "concepts": concepts}
@@ -244,6 +246,43 @@ class Client:
     def image(self, digest: str) -> Image:
         """What is known of an image by the sha256 of its file: predictions, attacks, the units that peak on it."""
         return Image.from_json(self._transport.get(f"/v1/images/{quote(digest, safe='')}"))
+
+    # paintings
+
+    def paint(
+        self,
+        model: str,
+        layer: str,
+        strokes: Sequence[dict[str, Any]],
+        *,
+        latent: dict[str, Any],
+        segmentation: str | Sequence[str] | None = None,
+        dissection: str | UUID | None = None,
+    ) -> Painting:
+        """Lay strokes over a generator's picture, and measure what they change; see `unitatlas.stroke`.
+
+        The latent is {"seed", "index"} or {"vector"}. The dissection says which units fit a concept, by default the
+        layer's newest.
+        """
+        given = {"segmentation": segmentation, "dissection": dissection and str(dissection)}
+        body = {"latent": latent, "layer": layer, "strokes": list(strokes), **given}
+        return self._paint(model, body)
+
+    def repeat(self, painting: Painting) -> Painting:
+        """Paint a painting's document again: the same picture to the bit."""
+        return self._paint(painting.model, painting.document)
+
+    def _paint(self, model: str, body: dict[str, Any]) -> Painting:
+        path = f"/v1/models/{quote(model, safe='')}/paintings"
+        return Painting.from_json(self._transport.request("POST", path, json=body).json())
+
+    def paintings(self, **filters: Any) -> Iterator[Painting]:
+        """The team's paintings, newest first; the filter is model."""
+        return map(Painting.from_json, self._transport.pages("/v1/paintings", **filters))
+
+    def painting(self, id: str | UUID) -> Painting:
+        """One painting."""
+        return Painting.from_json(self._transport.get(f"/v1/paintings/{quote(str(id), safe='')}"))
 
     # artifacts
 

@@ -13,17 +13,9 @@ from service.painting.queries import PaintingRow
 from service.painting.resolving import Resolver
 from service.painting.tables import Painting
 
-RETRY_AFTER = {"Retry-After": "2"}
-
-
-class NoneFree(Unavailable):
-    """No worker painted in time."""
-
-    headers = RETRY_AFTER
-
 
 def ask(model: Model, wanted: Mapping[str, Any]) -> PaintingRow:
-    """Have a worker paint; raise Invalid for what cannot be, the worker's problem, or NoneFree after the deadline."""
+    """Have a worker paint; raise Invalid for what cannot be, the worker's problem, or Unavailable past the deadline."""
     resolved = Resolver(db(), team_id(), model, wanted).resolve()
     seconds = services().settings.painting_seconds
     painting = queries.add_painting(db(), team_id(), model, resolved.document, resolved.warnings, seconds)
@@ -39,7 +31,7 @@ def _ended(painting: Painting) -> Painting:
     with reading(services().sessions) as session:
         ended = session.get_one(Painting, painting.id)
     if ended.state == "expired":
-        raise NoneFree(_why(ended))
+        raise Unavailable(_why(ended))
     if ended.error is not None:
         raise Reported(ended.error)
     return ended

@@ -12,7 +12,7 @@ from service.catalog.queries import near
 from service.catalog.tables import Concept, Layer, Model
 from service.errors import Invalid
 from service.jobs.checks import find_layer
-from service.jobs.segmentation import COLORS, MASKS
+from service.jobs.segmentation import COLORS, MASKS, check_segmentation
 from service.painting import queries
 from service.painting.queries import DissectedLayer
 from service.painting.schemas import DRAW, TOP
@@ -43,11 +43,13 @@ class Resolver:
     def resolve(self) -> Resolved:
         """Spell the request out."""
         _check_latent(self.wanted["latent"], self.model.input["latent"])
+        segmentation = self.wanted["segmentation"] or self._natural_segmentation()
+        check_segmentation(self.session, self.team_id, None, {"segmentation": segmentation, "halves": False})
         document = {
             "latent": self.wanted["latent"],
             "layer": self.layer.name,
             "strokes": [self._stroke(stroke, f"/strokes/{i}") for i, stroke in enumerate(self.wanted["strokes"])],
-            "segmentation": self.wanted["segmentation"] or self._natural_segmentation(),
+            "segmentation": segmentation,
             "dissection": None if self.dissection is None else str(self.dissection.job_id),
         }
         return Resolved(document, self.warnings)

@@ -64,12 +64,28 @@ class Canceled(Stopped):
     """The job was cancelled or has ended."""
 
 
-class ShardContext(Protocol):
-    """What `JobKind.run` may touch."""
+class WorkContext(Protocol):
+    """What any work may touch."""
 
     @property
     def job(self) -> JobView:
-        """The job that the shard belongs to."""
+        """The job that is worked on, or what stands for it."""
+
+    @property
+    def settings(self) -> Settings:
+        """The worker's settings, with the device it computes on in place of `auto`."""
+
+    @property
+    def sessions(self) -> Sessions:
+        """Sessions, for reading."""
+
+    @property
+    def store(self) -> ArtifactStore:
+        """Where artifacts' bytes lie."""
+
+
+class ShardContext(WorkContext, Protocol):
+    """What `JobKind.run` may touch."""
 
     @property
     def stage(self) -> str:
@@ -90,18 +106,6 @@ class ShardContext(Protocol):
     @property
     def scratch(self) -> Path:
         """A directory that all workers of the job share and that is removed after the job's end."""
-
-    @property
-    def settings(self) -> Settings:
-        """The worker's settings, with the device it computes on in place of `auto`."""
-
-    @property
-    def sessions(self) -> Sessions:
-        """Sessions, for reading."""
-
-    @property
-    def store(self) -> ArtifactStore:
-        """Where artifacts' bytes lie."""
 
     def check(self) -> None:
         """Raise ShardLost or Canceled where the shard must end; to be called between batches."""
