@@ -5,6 +5,7 @@ from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
+from itertools import repeat
 from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
@@ -62,25 +63,22 @@ def album(name: str, parent: str = BUILD) -> Album:
 
 
 def _paint(name: str, *paths: Path) -> None:
-    _, _, count = PAINTERS[name]
+    painter, seed, count = PAINTERS[name]
     log.info("painting %d pictures to %s", count, paths[0])
     partial = [path.with_suffix(".part") for path in paths]
-    shapes = ((count, SIZE, SIZE, 3), (count, len(CATEGORIES), SIZE, SIZE))
-    images, labels = (
-        np.lib.format.open_memmap(path, "w+", np.uint8, shape) for path, shape in zip(partial, shapes, strict=True)
-    )
-    starts = range(0, count, CHUNK)
+    images = np.lib.format.open_memmap(partial[0], "w+", np.uint8, (count, SIZE, SIZE, 3))
+    labels = np.lib.format.open_memmap(partial[1], "w+", np.uint8, (count, len(CATEGORIES), SIZE, SIZE))
+    ranges = [range(start, min(start + CHUNK, count)) for start in range(0, count, CHUNK)]
     with ProcessPoolExecutor(mp_context=get_context("spawn")) as pool:
-        for start, (pictures, shown) in zip(starts, pool.map(_chunk, [name] * len(starts), starts), strict=True):
-            images[start : start + CHUNK], labels[start : start + CHUNK] = pictures, shown
+        for chunk, scenes in zip(ranges, pool.map(_chunk, repeat(painter), repeat(seed), ranges), strict=True):
+            images[chunk.start : chunk.stop], labels[chunk.start : chunk.stop] = scenes
     for values, old, new in zip((images, labels), partial, paths, strict=True):
         values.flush()
         old.rename(new)
 
 
-def _chunk(name: str, start: int) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
-    painter, seed, count = PAINTERS[name]
-    scenes = [painter(seed, index) for index in range(start, min(start + CHUNK, count))]
+def _chunk(painter: Painter, seed: int, indices: range) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    scenes = [painter(seed, index) for index in indices]
     labels = np.array([[scene.labels[category] for category in CATEGORIES] for scene in scenes], np.uint8)
     return np.stack([scene.image for scene in scenes]), labels
 

@@ -3,14 +3,19 @@
 Both have weights of unit variance which are scaled as they are used, as the generator's are (Karras et al., ICLR 2018).
 """
 
+from collections.abc import Sequence
 from math import sqrt
 
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from workers.scenes.classifier import load_classifier
+
 SLOPE = 0.2  # of the leaky ReLU below zero
 WIDTHS = {32: 32, 16: 48, 8: 96, 4: 128}  # units of the maps that measure so many pixels
+SEEN = {"relu2_2": 48, "relu3_2": 80, "relu4_2": 128}  # layers of the classifier that the eye passes on
+HEAD = 32  # units of a head
 GROUP = 8  # pictures whose differences the critic sees together
 
 
@@ -44,8 +49,41 @@ class Pyramid(nn.Sequential):
             resolution //= 2
 
 
+class Eye(nn.Module):
+    """What the trained classifier of the scenes sees: (n, 3, r, r) -> its maps behind each of three blocks."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.features = load_classifier().features.requires_grad_(False)
+
+    def forward(self, pictures: Tensor) -> list[Tensor]:
+        """Maps of the layers in SEEN."""
+        maps, seen = 2 * pictures, []  # the classifier takes pixels from -2 to 2
+        for name, layer in self.features.named_children():
+            maps = layer(maps)
+            if name in SEEN:
+                seen.append(maps)
+        return seen
+
+
+class Heads(nn.ModuleList):
+    """How much what the eye sees looks like painted pictures, place by place, for each of the maps in SEEN."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Sequential(
+                ScaledConvolution(units, HEAD, 3, padding=1), nn.LeakyReLU(SLOPE), ScaledConvolution(HEAD, 1, 1, gain=1)
+            )
+            for units in SEEN.values()
+        )
+
+    def forward(self, seen: Sequence[Tensor]) -> list[Tensor]:
+        """(n, U, h, w) -> (n, 1, h, w), for each of the maps."""
+        return [head(maps) for head, maps in zip(self, seen, strict=True)]
+
+
 class Critic(nn.Module):
-    """How much a picture looks like a painted one: (n, 3, r, r) -> (n,)."""
+    """How much a picture looks like a painted one, by its pixels alone: (n, 3, r, r) -> (n,)."""
 
     def __init__(self, resolution: int) -> None:
         super().__init__()

@@ -4,7 +4,7 @@ The pictures and latents of every step depend on (seed, stage, step) alone, and 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,7 +18,7 @@ from workers.networks.progressive_gan import ProgressiveGenerator
 from workers.scenes.churchyards import shrunk
 from workers.scenes.generator import LATENT, SIZES
 from workers.scenes.training.checkpoints import preserve, restore
-from workers.scenes.training.critic import Critic, Encoder
+from workers.scenes.training.critic import Critic, Encoder, Eye, Heads
 from workers.scenes.training.drawing import draw
 
 log = logging.getLogger(__name__)
@@ -31,8 +31,8 @@ class Stage:
     resolution: int
     steps: int
     adversarial: bool = True
+    batch: int = 32
     rate: float = 2e-3
-    likeness: float = 10.0  # weight of the squared difference between a picture and the one drawn from its latent
 
 
 @dataclass(frozen=True)
@@ -45,11 +45,11 @@ class GeneratorRecipe:
         Stage(32, 100, adversarial=False),
         Stage(32, 3000),
     )
-    batch: int = 32
-    divergence: float = 1e-4  # weight of the Kullback-Leibler divergence of a picture's latents from N(0, 1)
-    smoothness: float = (
-        0.1  # weight of the critic's squared gradient at painted pictures (R1 of Mescheder et al., 2018)
-    )
+    likeness: float = 10.0  # weight of the squared difference between a picture and the one drawn from its latent
+    seen: float = 1.0  # weight of the same difference between what the classifier sees in them
+    heads: float = 0.25  # weight of the critics of what the classifier sees
+    divergence: float = 1e-3  # weight of the Kullback-Leibler divergence of a picture's latents from N(0, 1)
+    smoothness: float = 0.1  # weight of the critic's squared gradient at painted pictures (R1: Mescheder et al., 2018)
     smooth_every: int = 8  # steps
     memory: float = 0.998  # of the average over steps, whose weights are kept in the end
     checkpoint: int = 50  # steps between two checkpoints
@@ -64,7 +64,7 @@ class Studio(nn.Module):
         self.generator = ProgressiveGenerator(resolution, sizes)
         self.average = ProgressiveGenerator(resolution, sizes)
         self.average.load_state_dict(self.generator.state_dict())
-        self.encoder, self.critic = Encoder(resolution, LATENT), Critic(resolution)
+        self.encoder, self.critic, self.heads = Encoder(resolution, LATENT), Critic(resolution), Heads()
 
     def inherit(self, smaller: "Studio") -> None:
         """Take over all layers of the stage before that there still are."""
@@ -122,14 +122,15 @@ def _run(
     device = next(studio.parameters()).device
     betas = (0.0, 0.99) if stage.adversarial else (0.9, 0.99)
     drawing = torch.optim.Adam([*studio.generator.parameters(), *studio.encoder.parameters()], stage.rate, betas)
-    judging = torch.optim.Adam(studio.critic.parameters(), stage.rate, betas)
+    judging = torch.optim.Adam([*studio.critic.parameters(), *studio.heads.parameters()], stage.rate, betas)
+    eye = Eye().to(device)
     state = {"studio": studio, "drawing": drawing, "judging": judging}
     for step in range(restore(state, checkpoint, device), stage.steps):
         random = np.random.default_rng((seed, number, step))
-        chosen = np.sort(random.choice(len(images), recipe.batch, replace=False))
+        chosen = np.sort(random.choice(len(images), stage.batch, replace=False))
         painted = torch.from_numpy(shrunk(images[chosen], stage.resolution)).to(device)
-        noise = torch.from_numpy(random.standard_normal((recipe.batch, LATENT), np.float32)).to(device)
-        losses = _step(step, stage, recipe, studio, painted, noise, drawing, judging)
+        noise = torch.from_numpy(random.standard_normal((stage.batch, LATENT), np.float32)).to(device)
+        losses = _step(step, stage, recipe, studio, eye, painted, noise, drawing, judging)
         _remember(studio, min(recipe.memory, (step + 1) / (step + 10)))
         if (step + 1) % recipe.checkpoint == 0 or step + 1 == stage.steps:
             told = ", ".join(f"{name} {value:.3f}" for name, value in losses.items())
@@ -143,6 +144,7 @@ def _step(
     stage: Stage,
     recipe: GeneratorRecipe,
     studio: Studio,
+    eye: Eye,
     painted: Tensor,
     noise: Tensor,
     drawing: torch.optim.Optimizer,
@@ -153,37 +155,54 @@ def _step(
     mean, spread = studio.encoder(painted[:half])
     latents = torch.cat([mean + noise[:half] * (spread / 2).exp(), noise[half:]])
     drawn = draw(studio.generator, latents)
-    difference = (drawn[:half] - painted[:half]).square().mean()
+    with torch.no_grad():
+        shown = eye(painted)
+    seen = eye(drawn)
+    pixels = F.mse_loss(drawn[:half], painted[:half])
+    features = torch.stack([F.mse_loss(a[:half], b[:half]) for a, b in zip(seen, shown, strict=True)]).mean()
     divergence = 0.5 * (mean.square() + spread.exp() - spread - 1).sum(1).mean()
-    loss = stage.likeness * (difference + recipe.divergence * divergence)
-    losses = {"difference": difference.item(), "divergence": divergence.item()}
+    loss = recipe.likeness * pixels + recipe.seen * features + recipe.divergence * divergence
+    losses = {"pixels": pixels.item(), "features": features.item(), "divergence": divergence.item()}
     if stage.adversarial:
-        losses["critic"] = _judge(step, recipe, studio.critic, painted, drawn.detach(), judging)
-        loss = loss + F.softplus(-studio.critic(drawn)).mean()
+        hidden = [maps.detach() for maps in seen]
+        losses |= _judge(step, recipe, studio, painted, shown, drawn.detach(), hidden, judging)
+        loss = loss + F.softplus(-studio.critic(drawn)).mean() + recipe.heads * _conviction(studio.heads(seen), -1)
     _descend(loss, drawing)
     return losses | {"loss": loss.item()}
 
 
 def _judge(
-    step: int, recipe: GeneratorRecipe, critic: Critic, painted: Tensor, drawn: Tensor, judging: torch.optim.Optimizer
-) -> float:
-    """Let the critic learn to tell pictures from paintings."""
+    step: int,
+    recipe: GeneratorRecipe,
+    studio: Studio,
+    painted: Tensor,
+    shown: Sequence[Tensor],
+    drawn: Tensor,
+    seen: Sequence[Tensor],
+    judging: torch.optim.Optimizer,
+) -> dict[str, float]:
+    """Let the critic and the heads learn to tell painted pictures, and what is seen in them, from drawn ones."""
     smooth = step % recipe.smooth_every == 0
-    painted = painted.requires_grad_(smooth)
-    verdict = critic(painted)
-    loss = F.softplus(-verdict).mean() + F.softplus(critic(drawn)).mean()
-    told = loss.item()
+    verdict = studio.critic(painted.requires_grad_(smooth))
+    by_pixels = F.softplus(-verdict).mean() + F.softplus(studio.critic(drawn)).mean()
+    by_features = _conviction(studio.heads(shown), -1) + _conviction(studio.heads(seen), 1)
+    loss = by_pixels + by_features
     if smooth:
         (gradient,) = torch.autograd.grad(verdict.sum(), painted, create_graph=True)
         steepness = gradient.square().sum((1, 2, 3)).mean()
         loss = loss + recipe.smoothness / 2 * recipe.smooth_every * steepness
     _descend(loss, judging)
-    return told
+    return {"critic": by_pixels.item(), "heads": by_features.item()}
+
+
+def _conviction(verdicts: Sequence[Tensor], sign: int) -> Tensor:
+    """The loss of heads that are to say `-sign` everywhere."""
+    return torch.stack([F.softplus(sign * verdict).mean() for verdict in verdicts]).sum()
 
 
 def _descend(loss: Tensor, optimizer: torch.optim.Optimizer) -> None:
     optimizer.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward(inputs=optimizer.param_groups[0]["params"])  # type: ignore[no-untyped-call]
     optimizer.step()
 
 
