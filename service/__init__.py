@@ -34,8 +34,10 @@ def create_app(settings: Settings | None = None) -> Flask:
 
 def _blueprints() -> list[Blueprint]:
     from service.access.views import blueprint as access
+    from service.annotations.views import blueprint as annotations
     from service.artifacts.views import blueprint as artifacts
     from service.catalog.views import blueprint as catalog
+    from service.collections.views import blueprint as collections
     from service.health.views import blueprint as health
     from service.jobs.views import blueprint as jobs
     from service.painting.views import blueprint as paintings
@@ -45,7 +47,21 @@ def _blueprints() -> list[Blueprint]:
     from service.results.exporting.views import blueprint as exporting
     from service.results.views import blueprint as results
 
-    return [catalog, jobs, results, effects, attacks, comparing, exporting, paintings, artifacts, access, health]
+    return [
+        catalog,
+        jobs,
+        results,
+        effects,
+        attacks,
+        comparing,
+        exporting,
+        paintings,
+        annotations,
+        collections,
+        artifacts,
+        access,
+        health,
+    ]
 
 
 def _make_services(settings: Settings) -> Services:

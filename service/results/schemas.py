@@ -5,6 +5,7 @@ from typing import Any
 import marshmallow as ma
 from marshmallow import fields, validate
 
+from service.annotations.schemas import AnnotationDetailSchema
 from service.api import Schema
 from service.pagination import PageQuery, PageRequest
 from service.results.effects.search_queries import EFFECT_SORTS
@@ -213,6 +214,20 @@ class ShiftSchema(Schema):
     rank = fields.Integer(required=True, metadata={"description": "1 for the layer's unit moved most, up or down"})
 
 
+class MeasuredSchema(Schema):
+    """What removing the unit alone did to the pixels of the concept that was asked for, in a generator's pictures."""
+
+    intervention = fields.UUID(required=True, metadata={"description": "the job, the newest that measured it"})
+    change = _score("relative to the untouched pictures; null where none of them shows the concept")
+    change_low = _score("lower end of the 99 % interval over pictures; null where too few show the concept")
+    change_high = _score("upper end")
+    rank = fields.Integer(
+        required=True,
+        allow_none=True,
+        metadata={"description": "1 for the unit that takes most away on other latents; null where none were ranked"},
+    )
+
+
 class UnitSchema(Schema):
     """A unit of a layer of a model."""
 
@@ -226,6 +241,10 @@ class UnitSchema(Schema):
     shift = fields.Nested(
         ShiftSchema, metadata={"description": "by an attack whose target is that class, where one watched the layer"}
     )
+    measured = fields.Nested(
+        MeasuredSchema,
+        metadata={"description": "of the concept asked for, where an intervention removed the unit"},
+    )
     links = fields.Dict(keys=fields.String(), values=fields.String(), required=True)
 
 
@@ -233,7 +252,7 @@ class UnitDetailSchema(UnitSchema):
     """All that was found of a unit."""
 
     class Meta:  # noqa: D106
-        exclude = ("match", "effect", "shift")
+        exclude = ("match", "effect", "shift", "measured")
 
     active = fields.Integer(
         required=True, allow_none=True, metadata={"description": "grid cells above the threshold, over all images"}
@@ -265,6 +284,9 @@ class UnitDetailSchema(UnitSchema):
         fields.Nested(ShiftSchema),
         required=True,
         metadata={"description": "the newest attack with each target that watched it, what moved it most first"},
+    )
+    annotations = fields.List(
+        fields.Nested(AnnotationDetailSchema), required=True, metadata={"description": "what people say of it"}
     )
 
 

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from service.annotations.queries import annotations_of
+from service.annotations.replies import describe_annotation
 from service.api import Blueprint
 from service.context import db, team_id
 from service.pagination import Page, PageRequest
@@ -42,7 +44,9 @@ def get_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> dict[s
     """Retrieve all that is known of a unit."""
     seen = see_unit(db(), team_id(), model, layer, unit, query["job"])
     dissected = queries.details_of(db(), team_id(), seen.found) if seen.found else None
-    return describe_seen(seen, dissected, queries.imported_of(db(), team_id(), seen))
+    annotations = annotations_of(db(), team_id(), model, layer, unit)
+    described = describe_seen(seen, dissected, queries.imported_of(db(), team_id(), seen))
+    return described | {"annotations": [describe_annotation(annotated) for annotated in annotations]}
 
 
 @blueprint.get("/concepts")
