@@ -14,6 +14,7 @@ INWARDS = 0.999999  # pixels at 0 and 1 are moved this much inwards: tanh reache
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8
 GROWTH = 10.0  # of a constant that fools nobody yet
 LARGEST = 1e10
+NEAR = 1e-3  # L2: what has not come farther, and is drawn, is still leaving 0 and 1, where the tanh is all but flat
 
 
 class Searches:
@@ -43,8 +44,10 @@ class Searches:
         self.found |= reached
         nearest.offer(self.rows[reached], pixels[reached])
         change = pixels.sub_(self.home)
-        self.total += self.constant * gaps.clamp(min=0) + squared_norms(change)
+        squares = squared_norms(change)
+        self.total += self.constant * gaps.clamp(min=0) + squares
         self.slopes.add_(change, alpha=2)
+        self.leaving = (squares < NEAR**2) & self.slopes.flatten(1).any(1)
 
     def _differentiate(self, lanes: Lanes, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the gradients of the c-term, the gaps (n,) and who reached the goal (n,).
@@ -65,10 +68,13 @@ class Searches:
         return gaps.clamp(min=0) if (gaps > 0).any() else None
 
     def stalled(self, every: int, progress: float) -> Tensor:
-        """Tell (n,) whose mean loss, over the last `every` steps, is above this share of what it was before those."""
+        """Tell (n,) whose mean loss, over the last `every` steps, is above this share of what it was before those.
+
+        Images of nothing but 0 and 1 have not begun to move for many steps, and are not told.
+        """
         due = self.step % every == 0
         mean = self.total / torch.where(self.step == 0, 1, every)
-        stalled = due & ~(mean <= progress * self.previous)
+        stalled = due & ~self.leaving & ~(mean <= progress * self.previous)
         self.previous = torch.where(due, mean, self.previous)
         self.total = torch.where(due, 0, self.total)
         return stalled
