@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
 
-from service.jobs.queries import ATTACKS, PAIRS
+from service.jobs.queries import ATTACKS, EDITS, PAIRS
 from service.jobs.tables import Job, Shard, Stage
 
 
@@ -32,6 +32,18 @@ def seconds_per_pair(session: Session, team_id: uuid.UUID, model_id: uuid.UUID, 
         .where(Job.params["layer"].as_string() == layer, Stage.unit == PAIRS, Shard.seconds.is_not(None))
     ).one()
     return seconds / pairs if seconds is not None and pairs else None
+
+
+def seconds_per_edit(session: Session, team_id: uuid.UUID, model_id: uuid.UUID) -> float | None:
+    """Seconds that an edited picture took in the team's interventions with this model, None before the first."""
+    seconds, edits = session.execute(
+        sa.select(sa.func.sum(Shard.seconds), sa.func.sum(Shard.weight))
+        .join(Stage, sa.and_(Stage.job_id == Shard.job_id, Stage.position == Shard.stage_position))
+        .join(Job, Job.id == Shard.job_id)
+        .where(Job.team_id == team_id, Job.model_id == model_id, Job.kind == "intervention")
+        .where(Stage.unit == EDITS, Shard.seconds.is_not(None))
+    ).one()
+    return seconds / edits if seconds is not None and edits else None
 
 
 def seconds_per_attack(

@@ -11,6 +11,7 @@ from service.jobs.attack import check_attack
 from service.jobs.checks import check_dissection
 from service.jobs.estimates import Estimate
 from service.jobs.imports import check_import
+from service.jobs.intervention import check_intervention
 from service.jobs.submission import JobRequest
 
 
@@ -33,4 +34,5 @@ CHECKS: Mapping[str, Check] = {
     "attack": check_attack,
     "dissection": check_dissection,
     "import": check_import,
+    "intervention": check_intervention,
 }

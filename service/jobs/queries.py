@@ -36,6 +36,8 @@ WORKER_LIFETIME = timedelta(seconds=30)
 POLL_SECONDS = 0.25
 ATTACKS = "attacks"
 """Unit of the stages of an attack that attack images."""
+EDITS = "edits"
+"""Unit of the stages of an intervention that change units: a latent's picture with a set of them changed."""
 PAIRS = "removals"
 """Unit of the stages of an ablation that remove units: an image with a set of them removed."""
 

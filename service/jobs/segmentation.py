@@ -1,7 +1,7 @@
 """Ways to segment a dataset's images: what each tells apart, and whether it can be had."""
 
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,11 +28,17 @@ Concepts = Sequence[tuple[str, str]]
 
 @dataclass(frozen=True)
 class CheckedSegmentation:
-    """The segmenters of a job, and how many concepts and channels of labels all its ways to segment have."""
+    """The segmenters of a job, and the concepts and number of channels of labels that all its ways to segment have."""
 
     segmenters: list[Model]
-    concepts: int
+    named: Collection[tuple[str, str]]
+    """The concepts."""
     channels: int
+
+    @property
+    def concepts(self) -> int:
+        """How many concepts there are."""
+        return len(self.named)
 
     @property
     def digests(self) -> dict[str, str]:
@@ -41,9 +47,12 @@ class CheckedSegmentation:
 
 
 def check_segmentation(
-    session: Session, team_id: uuid.UUID, dataset: Dataset, params: Mapping[str, Any]
+    session: Session, team_id: uuid.UUID, dataset: Dataset | None, params: Mapping[str, Any]
 ) -> CheckedSegmentation:
-    """Find what a dissection's images are segmented by; raise Invalid that points at what cannot be."""
+    """Find what a dataset's images, or pictures that a generator draws, are segmented by.
+
+    Raise Invalid that points at what cannot be.
+    """
     names = [kind.removeprefix(SEGMENTER) for kind in params["segmentation"] if kind.startswith(SEGMENTER)]
     segmenters = [_find_segmenter(session, team_id, name) for name in names]
     named = [_outputs(model) for model in segmenters]
@@ -58,7 +67,7 @@ def check_segmentation(
         channels += 2 * sum(any(category == OBJECT for category, _ in concepts) for concepts in named)
         concepts |= _halves([name for category, name in sorted(concepts) if category == OBJECT])
     _check_number(len(concepts))
-    return CheckedSegmentation(segmenters, len(concepts), channels)
+    return CheckedSegmentation(segmenters, concepts, channels)
 
 
 def _find_segmenter(session: Session, team_id: uuid.UUID, name: str) -> Model:
@@ -75,7 +84,10 @@ def _outputs(segmenter: Model) -> Concepts:
     return [(concept[0], concept[1]) for concept in segmenter.concepts or [] if concept]
 
 
-def _concepts_of_masks(session: Session, dataset: Dataset) -> Concepts:
+def _concepts_of_masks(session: Session, dataset: Dataset | None) -> Concepts:
+    if dataset is None:
+        detail = 'pictures that are drawn have no masks; ask for "colors" or for a segmenter, "model:<its name>"'
+        raise Invalid(detail, "/segmentation")
     concepts = catalog.concepts_of(session, dataset)
     if not concepts:
         detail = f'the dataset {dataset.name!r} has no masks; ask for "colors" or for a segmenter, "model:<its name>"'

@@ -24,10 +24,10 @@ TOP = 20
 class ConceptField(fields.Field[dict[str, str | None]]):
     """A concept by its name, or by category and name; read as {"category", "name"}, without a category as None."""
 
-    def __init__(self, **options: Any) -> None:
+    def __init__(self, description: str = "A name, or a category and a name.", **options: Any) -> None:
         name = {"type": "string", "minLength": 1, "maxLength": 256}
-        forms = {"description": "A name, or a category and a name.", "anyOf": [name, OutputSchema]}
-        super().__init__(metadata=forms, **options)
+        forms = [name, OutputSchema, *([{"type": "null"}] if options.get("allow_none") else [])]
+        super().__init__(metadata={"description": description, "anyOf": forms}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str | None]:
         if isinstance(value, str) and 1 <= len(value) <= 256:

@@ -6,13 +6,15 @@ from urllib.parse import quote, urlencode
 from uuid import UUID
 
 from service.catalog.tables import Concept
+from service.results.interventions.queries import Measured
 from service.results.queries import Dissected, FoundUnit, LabelRow, Named
 from service.results.search_queries import ConceptRow, Match
 
 
 def describe_match(match: Match) -> dict[str, Any]:
-    """A unit and, where a concept was asked for, how well it fits that, for `UnitSchema`."""
-    return describe_unit(match.found, match.found) | describe_fit(match.found, match.concept, match.iou)
+    """A unit and, where a concept was asked for, how well it fits that and what it does to it, for `UnitSchema`."""
+    measured = {} if match.measured is None else {"measured": describe_measured(match.measured)}
+    return describe_unit(match.found, match.found) | describe_fit(match.found, match.concept, match.iou) | measured
 
 
 def describe_fit(found: FoundUnit | None, concept: Concept | None, iou: float | None) -> dict[str, Any]:
@@ -47,6 +49,11 @@ def describe_detail(named: Named, dissected: Dissected | None, imported: Sequenc
         "history": [_describe_past(past) for past in history],
         "imported": others,
     }
+
+
+def describe_measured(measured: Measured) -> dict[str, Any]:
+    """What removing a unit did to the concept that was asked for, for `MeasuredSchema`."""
+    return {**measured._asdict(), "intervention": measured.job_id}
 
 
 def describe_concept(row: ConceptRow) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from service.catalog.tables import Concept, Layer, Model
 from service.errors import Invalid
 from service.jobs.tables import Job
 from service.pagination import Page, PageRequest, SortKey, merge, paginate
+from service.results.interventions.queries import Measured, measured_on
 from service.results.queries import FoundUnit, answering, find_units
 from service.results.tables import OWN_METHOD, LayerDissection, Unit, UnitLabel
 
@@ -30,11 +31,15 @@ Search = tuple[sa.Select[*tuple[Any, ...]], list[SortKey]]
 
 
 class Match(NamedTuple):
-    """A unit with the concept that was asked for, and how well they fit; both None where none was asked for."""
+    """A unit with the concept that was asked for, and how well they fit; both None where none was asked for.
+
+    With what removing the unit did to the concept, where an intervention measured that.
+    """
 
     found: FoundUnit
     concept: Concept | None = None
     iou: float | None = None
+    measured: Measured | None = None
 
 
 class ConceptRow(NamedTuple):
@@ -65,7 +70,24 @@ def search_units(session: Session, team_id: uuid.UUID, page: PageRequest) -> Pag
     units = {unit.id: unit for unit in find_units(session, team_id, Unit.id.in_([row.unit_id for row in found.data]))}
     asked = concepts if wanted["concept"] is not None else {}
     matches = [Match(units[row.unit_id], asked.get(row.concept_id), row.iou) for row in found.data]
-    return Page(matches, found.next_cursor)
+    return Page(_add_measured(session, team_id, matches, asked), found.next_cursor)
+
+
+def _add_measured(
+    session: Session, team_id: uuid.UUID, matches: Sequence[Match], asked: Mapping[int, Concept]
+) -> Sequence[Match]:
+    if not asked:
+        return matches
+    measured = measured_on(session, team_id, {_place(match) for match in matches}, asked)
+    return [
+        match._replace(measured=measured.get((*_place(match), match.concept.id)))
+        for match in matches
+        if match.concept is not None
+    ]
+
+
+def _place(match: Match) -> tuple[str, str, int]:
+    return match.found.model, match.found.layer, match.found.unit
 
 
 def _labels(concept_id: int, dissections: list[int] | None, wanted: Mapping[str, Any]) -> Search:

@@ -16,15 +16,15 @@ HELD_VALUES = 2**21
 """Resamples times images that are held at once."""
 
 
-def resamples(images: int, seed: int = 0) -> Iterator[NDArray[np.float64]]:
+def resamples(images: int, seed: int = 0, count: int = RESAMPLES) -> Iterator[NDArray[np.float64]]:
     """Draw the resamples of n images, some (r, n) at a time: how often each image is in each resample.
 
     Float64 holds whole numbers, so that their sums of products are exact in whatever order they are formed.
     """
     random = np.random.default_rng(seed)
     step = max(1, HELD_VALUES // images)
-    for start in range(0, RESAMPLES, step):
-        drawn = [random.integers(images, size=images) for _ in range(min(step, RESAMPLES - start))]
+    for start in range(0, count, step):
+        drawn = [random.integers(images, size=images) for _ in range(min(step, count - start))]
         yield np.stack([np.bincount(draw, minlength=images) for draw in drawn]).astype(np.float64)
 
 

@@ -10,6 +10,7 @@ from service.jobs.requests.ablation import AblationRequestSchema
 from service.jobs.requests.attack import AttackRequestSchema
 from service.jobs.requests.dissection import DissectionRequestSchema
 from service.jobs.requests.imports import ImportRequestSchema
+from service.jobs.requests.intervention import InterventionRequestSchema
 from service.jobs.requests.submission import SubmissionSchema
 
 REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {
@@ -17,6 +18,7 @@ REQUEST_SCHEMAS: dict[str, type[SubmissionSchema]] = {
     "attack": AttackRequestSchema,
     "dissection": DissectionRequestSchema,
     "import": ImportRequestSchema,
+    "intervention": InterventionRequestSchema,
 }
 
 

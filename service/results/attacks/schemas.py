@@ -91,7 +91,7 @@ class TopUnitSchema(UnitSchema):
     """A unit that an image is among the top images of."""
 
     class Meta:  # noqa: D106
-        exclude = ("match", "effect", "shift")
+        exclude = ("match", "effect", "shift", "measured")
 
     rank = fields.Integer(required=True, metadata={"description": "1 where it is the image of the highest peak"})
     peak = fields.Float(required=True)

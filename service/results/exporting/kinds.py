@@ -7,10 +7,20 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from service.errors import Invalid
-from service.results.exporting import ablation_report, ablations, attack_report, attacks, dissection_report, dissections
+from service.results.exporting import (
+    ablation_report,
+    ablations,
+    attack_report,
+    attacks,
+    dissection_report,
+    dissections,
+    intervention_report,
+    interventions,
+)
 from service.results.exporting.ablations import open_ablation
 from service.results.exporting.attacks import open_attack
 from service.results.exporting.dissections import open_dissection
+from service.results.exporting.interventions import open_intervention
 from service.results.exporting.pruned import PrunedFile
 from service.results.exporting.rows import RowTable, Subject
 
@@ -40,4 +50,5 @@ KINDS: Mapping[str, ExportKind] = {
     "dissection": ExportKind("dissection", open_dissection, dissections.ROWS, dissection_report.write),
     "ablation": ExportKind("ablation", open_ablation, ablations.ROWS, ablation_report.write, ablations.prune),
     "attack": ExportKind("attack", open_attack, attacks.ROWS, attack_report.write),
+    "intervention": ExportKind("intervention", open_intervention, interventions.ROWS, intervention_report.write),
 }

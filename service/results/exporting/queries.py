@@ -20,7 +20,7 @@ from service.jobs.tables import Job
 from service.results.queries import LabelResult, LabelRow, labels_of
 from service.results.tables import LayerDissection, Unit, UnitLabel
 
-EXPORTED_KINDS = ("dissection", "ablation", "attack")
+EXPORTED_KINDS = ("dissection", "ablation", "attack", "intervention")
 UNITS_IN_BATCH = 256
 
 Columns = Mapping[str, sa.ColumnElement[Any] | sa.orm.InstrumentedAttribute[Any]]

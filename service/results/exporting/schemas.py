@@ -36,7 +36,8 @@ class ExportQuerySchema(Schema):
             "`classes`: each class. `curves`: each class, order and size of the sets removed. `matrix`: each unit "
             "with every class. Of an attack: `images`, the default: each target with each image that it was tried on. "
             "`units`: each target with each unit that it moved. `targets`: each target. `groups`: each target with "
-            "each group of units."
+            "each group of units. Of an intervention: `changes`, the default: each set of units with each concept. "
+            "`units`: each unit alone. `contexts`: what one cell brings by what it shows. `pictures`: those kept."
         },
     )
     layer = fields.String(load_default=None, validate=NAME, metadata={"description": "Only this layer."})

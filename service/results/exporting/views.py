@@ -32,7 +32,7 @@ blueprint = Blueprint("exporting", "What was found, as files to take away.")
 @blueprint.arguments(ExportQuerySchema, location="query")
 @blueprint.response(200, description="The file")
 def export(query: dict[str, Any], job_id: UUID) -> Response:
-    """Export all that a succeeded dissection, ablation or attack found, or a network without some of its units."""
+    """Export all that a succeeded job found, or a network without some of its units."""
     job = find_exported(db(), team_id(), job_id)
     check_version(job.version)
     kind, format = KINDS[job.kind], query["format"]

@@ -19,6 +19,7 @@ from service.database import make_engine, make_sessions
 from service.jobs.ablation import check_ablation
 from service.jobs.attack import check_attack
 from service.jobs.checks import check_dissection
+from service.jobs.intervention import check_intervention
 from service.jobs.queries import retry
 from service.jobs.requests import JobRequestSchema
 from service.jobs.submission import JobRequest, submit
@@ -96,6 +97,12 @@ class Driver:
             checked = check_attack(session, self.team_id, JobRequestSchema().load(body), 2**40)
             return submit(session, checked.request, max_unfinished=100).job.id
 
+    def queue_intervention(self, model: str, layer: str | list[str], **params: Any) -> UUID:
+        body = {"kind": "intervention", "model": model, "layer": layer, **params}
+        with self.sessions.begin() as session:
+            checked = check_intervention(session, self.team_id, JobRequestSchema().load(body), 2**40)
+            return submit(session, checked.request, max_unfinished=100).job.id
+
     def run(self, workers: int = 1) -> None:
         """Run shards until every job has ended."""
 
@@ -141,6 +148,9 @@ class Driver:
 
     def attack(self, model: str, dataset: str, workers: int = 1, **params: Any) -> Job:
         return self.done(self.queue_attack(model, dataset, **params), workers)
+
+    def intervene(self, model: str, layer: str | list[str], workers: int = 1, **params: Any) -> Job:
+        return self.done(self.queue_intervention(model, layer, **params), workers)
 
     def stages(self, job: Job) -> list[str]:
         with self.sessions() as session:

@@ -115,7 +115,36 @@ def broken() -> nn.Sequential:
     return nn.Sequential(Root(), nn.ReLU(), Head())
 
 
+class Squares(nn.Module):
+    """Where latents (n, 4) are positive, units are 1 at places of their own: (n, 6, 4, 4)."""
+
+    def forward(self, latents: Tensor) -> Tensor:
+        on = (latents.flatten(1) > 0).float()
+        maps = latents.new_zeros(len(latents), 6, 4, 4)
+        maps[:, 0, :2, :2] = on[:, 0, None, None]
+        maps[:, 1, 3, 3] = on[:, 1]
+        maps[:, 2, 0, 2:] = on[:, 2, None]
+        maps[:, 3, :2, :2] = 1
+        maps[:, 5] = 1
+        return maps
+
+
+def drawer() -> nn.Sequential:
+    """Draws pictures (n, 3, 8, 8) from 0 to 1 on black; a cell of its units is 2 x 2 pixels.
+
+    Units 0 and 1 draw red, 2 green, and 3 always a blue square that hides behind the red one of unit 0. Unit 4 is dead,
+    unit 5 draws nothing.
+    """
+    paint = nn.Conv2d(6, 3, 1, bias=False)
+    with torch.no_grad():
+        paint.weight.copy_(
+            torch.tensor([(1, 1, 0, 0, 0, 0), (0, 0, 1, 0, 0, 0), (-1, 0, 0, 1, 0, 0)])[:, :, None, None]
+        )
+    return nn.Sequential(Squares(), paint, nn.ReLU(), nn.Upsample(scale_factor=2))
+
+
 NETWORKS = {
+    "drawer": drawer,
     "colors": colors,
     "vgg": vgg,
     "broken": broken,
@@ -138,4 +167,4 @@ class Planted:
 
 
 def source(name: str, pretrained: str | None) -> Planted:
-    return Planted(name)
+    return Planted(name, "generator" if name == "drawer" else "classifier")

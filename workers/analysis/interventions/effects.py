@@ -5,16 +5,15 @@ relative to those of the untouched pictures, with a 99 % confidence interval. Th
 without the edit, so that the bootstrap resamples pairs of pictures.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from workers.analysis.bootstrap import resamples
+
 RESAMPLES = 5000
 LEVEL = 0.99
-HELD_VALUES = 2**21
-"""Resamples times pictures that are held at once."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +55,9 @@ def _resampled(
     before: NDArray[np.float64], changes: NDArray[np.float64], seed: int
 ) -> tuple[NDArray[np.float64], NDArray[np.bool_]]:
     """The relative change in each resample, and whether all of them have a pixel of the concept."""
-    random, pictures = np.random.default_rng(seed), len(before)
-    step = max(1, HELD_VALUES // pictures)
     ratios, least = [], np.full(before.shape[1], np.inf)
-    for start in range(0, RESAMPLES, step):
-        draws = random.multinomial(pictures, np.full(pictures, 1 / pictures), size=min(step, RESAMPLES - start))
-        wholes = draws @ before  # float64 holds whole numbers, so that the sums are exact
+    for draws in resamples(len(before), seed, RESAMPLES):
+        wholes = draws @ before
         ratios.append((draws @ changes) / np.maximum(wholes, 1))
         least = np.minimum(least, wholes.min(axis=0))
     return np.concatenate(ratios), least > 0
@@ -82,8 +78,3 @@ def random_band(before: NDArray[np.int64], after: NDArray[np.int64], level: floa
     tail = (1 - level) / 2
     low, high = np.quantile(changes, [tail, 1 - tail], axis=0)
     return Band(changes.mean(axis=0), low, high)
-
-
-def best_first(changes: NDArray[np.int64], units: Sequence[int]) -> list[int]:
-    """Units in the order of the pixels (m,) that each alone takes away, most first; of equals the one listed first."""
-    return [units[place] for place in np.argsort(changes, kind="stable").tolist()]

@@ -8,6 +8,11 @@ def shared(first: Sequence[int], second: Sequence[int], size: int) -> int:
     return len({*first[:size]} & {*second[:size]})
 
 
+def best_first(units: Sequence[int], left: Sequence[int]) -> list[int]:
+    """Units in the order of the pixels that each alone leaves, fewest first; of equals the one listed first."""
+    return [units[place] for place in sorted(range(len(units)), key=lambda place: left[place])]
+
+
 def places(order: Sequence[int], units: Sequence[int]) -> list[int]:
     """The place, from 1, of each of the units in an order of them."""
     found = {unit: place for place, unit in enumerate(order, start=1)}

@@ -2,7 +2,7 @@
 
 from itertools import combinations
 
-from workers.analysis.interventions.orders import choose_next, places, removes_enough, shared
+from workers.analysis.interventions.orders import best_first, choose_next, places, removes_enough, shared
 
 UNTOUCHED = 100
 COVERED = {4: {*range(40)}, 7: {*range(30, 60)}, 2: {*range(60, 70)}, 9: {*range(35)}}
@@ -41,3 +41,7 @@ def test_it_ends_where_nothing_takes_more_away():
     assert search(0.9) == [4, 7, 2]
     assert choose_next([], [], 5) is None
     assert choose_next([6, 3], [4, 4], 5) == 6
+
+
+def test_what_leaves_fewest_comes_first_and_equals_stay_as_they_were():
+    assert best_first([7, 1, 5, 2], [3, 9, 0, 3]) == [5, 7, 2, 1]
