@@ -18,7 +18,7 @@ import foolbox
 import torch
 from torch import Tensor, nn
 
-from tests.real.cifar10 import Resnet, cifar_images
+from tests.real.cifar10 import cifar_images, open_resnet
 from tests.real.conftest import SAMPLES
 from tests.workers.analysis.attacks.planted import fooled_by_foolbox, scenes
 from workers.analysis.attacks.carlini_wagner import CarliniWagnerL2
@@ -127,7 +127,7 @@ def cases() -> list[Case]:
     network, images, *_ = scenes(IMAGES)
     found = [with_targets("built-in classifier", network, images)]
     if SAMPLES.is_dir():
-        found.append(with_targets("ResNet-20, CIFAR-10", Resnet(SAMPLES), cifar_images(SAMPLES, IMAGES)))
+        found.append(with_targets("ResNet-20, CIFAR-10", open_resnet(SAMPLES), cifar_images(SAMPLES, IMAGES)))
     return found
 
 

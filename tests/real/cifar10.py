@@ -1,5 +1,6 @@
 """The ResNet-20 and its images as attacks take them: pixels in [0, 1], the preprocessing inside the network."""
 
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,12 @@ class Resnet(nn.Module):
     def forward(self, pixels: Tensor) -> Tensor:
         logits: Tensor = self.network((pixels - self.mean) / self.std)
         return logits
+
+
+@cache
+def open_resnet(samples: Path) -> Resnet:
+    """The network, opened once: an archive is checked in a process of its own, which takes seconds."""
+    return Resnet(samples)
 
 
 def cifar_images(samples: Path, count: int) -> Tensor:

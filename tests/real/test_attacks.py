@@ -4,7 +4,7 @@ import foolbox
 import pytest
 import torch
 
-from tests.real.cifar10 import Resnet, cifar_images
+from tests.real.cifar10 import cifar_images, open_resnet
 from tests.workers.analysis.attacks.planted import fooled_by_foolbox, nothing
 from workers.analysis.attacks.attack import Attack
 from workers.analysis.attacks.carlini_wagner import CarliniWagnerL2
@@ -29,7 +29,7 @@ def carlini_wagner(abort_early: bool) -> tuple[Attack, foolbox.attacks.base.Atta
 
 @pytest.fixture
 def network(samples):
-    return Resnet(samples)
+    return open_resnet(samples)
 
 
 @pytest.fixture
