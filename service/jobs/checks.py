@@ -13,6 +13,7 @@ from service.catalog.tables import Dataset, Layer, Model
 from service.errors import Invalid
 from service.jobs.cost_queries import seconds_per_image
 from service.jobs.estimates import (
+    SHOWN_HEIGHT,
     DissectionSize,
     Estimate,
     LayerSize,
@@ -20,10 +21,14 @@ from service.jobs.estimates import (
     images_that_fit,
     scratch_bytes,
 )
-from service.jobs.segmentation import CheckedSegmentation, check_segmentation
+from service.jobs.latents import DISSECTED
+from service.jobs.segmentation import MASKS, CheckedSegmentation, check_segmentation
 from service.jobs.submission import JobRequest
 
 MIN_GRID = 4
+GENERATOR = "generator"
+GENERATED_GRID = 64
+"""Largest side of the grid over a generator's pictures, unless told otherwise (Bau et al., PNAS 2020)."""
 CELL_PIXELS = 4
 """Pixels of the input along one cell of the grid, which makes 56 cells of 224 pixels."""
 
@@ -47,16 +52,34 @@ def check_dissection(
 ) -> CheckedDissection:
     """Check a dissection against the team's catalog and the scratch space; raise Invalid that points at the fault."""
     model = find_model(session, team_id, wanted["model"])
-    if model.kind != "classifier":
-        raise Invalid(f"{model.name!r} is a {model.kind}; a dissection takes a classifier", "/model")
-    dataset = find_dataset(session, team_id, wanted["dataset"], "/dataset")
+    dataset = _find_images(session, team_id, model, wanted)
     layers = _find_layers(session, model, wanted["params"]["layers"])
-    segmentation = check_segmentation(session, team_id, dataset, wanted["params"])
-    params = canonical_params(wanted["params"], layers, model.input, dataset)
-    size = _size(params, layers, dataset, segmentation)
-    _check_scratch(size, available_bytes)
-    inputs = {"model": model.digest, "dataset": dataset.manifest, **segmentation.digests}
+    params = canonical_params(wanted["params"], layers, model, dataset)
+    segmentation = check_segmentation(session, team_id, dataset, params)
+    size = _size(params, layers, model, dataset, segmentation)
+    _check_scratch(size, available_bytes, "/max_images" if dataset else "/latents/count")
+    inputs = {"model": model.digest, **segmentation.digests} | ({"dataset": dataset.manifest} if dataset else {})
     return CheckedDissection(make_request(team_id, wanted, params, inputs, model, dataset), size, model)
+
+
+def _find_images(session: Session, team_id: uuid.UUID, model: Model, wanted: Mapping[str, Any]) -> Dataset | None:
+    """The dataset that a classifier is dissected on; None for a generator, which makes its own pictures."""
+    if model.kind == GENERATOR:
+        _refuse(wanted["dataset"], f"{model.name!r} is a generator and makes its own pictures", "/dataset", "latents")
+        _refuse(wanted["params"]["max_images"], "a generator makes a picture of each latent", "/max_images", "latents")
+        return None
+    if model.kind != "classifier":
+        problem = f"{model.name!r} is a {model.kind}; a dissection takes a classifier or a generator"
+        raise Invalid(problem, "/model")
+    _refuse(wanted["params"]["latents"], f"{model.name!r} is a classifier and takes images", "/latents", "a dataset")
+    if wanted["dataset"] is None:
+        raise Invalid(f"{model.name!r} is a classifier; name the dataset that it is dissected on", "/dataset")
+    return find_dataset(session, team_id, wanted["dataset"], "/dataset")
+
+
+def _refuse(given: Any, reason: str, pointer: str, remedy: str) -> None:
+    if given is not None:
+        raise Invalid(f"{reason}; leave {pointer[1:]} out and name {remedy}", pointer)
 
 
 def find_model(session: Session, team_id: uuid.UUID, name: str, pointer: str = "/model") -> Model:
@@ -113,14 +136,19 @@ def _find_layers(session: Session, model: Model, names: Sequence[str]) -> list[L
 
 
 def canonical_params(
-    params: Mapping[str, Any], layers: Sequence[Layer], input: Mapping[str, Any], dataset: Dataset
+    params: Mapping[str, Any], layers: Sequence[Layer], model: Model, dataset: Dataset | None
 ) -> dict[str, Any]:
     """The params that all requests for the same dissection share: nothing left open, in one order."""
-    images = params["max_images"]
-    return {
-        **params,
-        "layers": [layer.name for layer in layers],
-        "grid": params["grid"] or dataset.grid or _natural_grid(input),
+    shared = {**params, "layers": [layer.name for layer in layers]}
+    latents, images = shared.pop("latents"), params["max_images"]
+    if dataset is None:
+        if params["segmentation"] is None:
+            raise Invalid('say how its pictures are segmented: "model:<segmenter>", "colors" or both', "/segmentation")
+        grid = params["grid"] or max(MIN_GRID, min(GENERATED_GRID, *model.input["size"]))
+        return shared | {"grid": grid, "latents": latents or DISSECTED}
+    return shared | {
+        "segmentation": params["segmentation"] or [MASKS],
+        "grid": params["grid"] or dataset.grid or _natural_grid(model.input),
         "max_images": None if images is None or images >= dataset.images else images,
     }
 
@@ -141,10 +169,15 @@ def input_sides(input: Mapping[str, Any]) -> tuple[int, int] | None:
 
 
 def _size(
-    params: Mapping[str, Any], layers: Sequence[Layer], dataset: Dataset, segmentation: CheckedSegmentation
+    params: Mapping[str, Any],
+    layers: Sequence[Layer],
+    model: Model,
+    dataset: Dataset | None,
+    segmentation: CheckedSegmentation,
 ) -> DissectionSize:
     return DissectionSize(
-        images=params["max_images"] or dataset.images,
+        images=params["max_images"] or dataset.images if dataset else params["latents"]["count"],
+        picture_bytes=0 if dataset else _picture_bytes(*model.input["size"]),
         grid=params["grid"],
         label_channels=segmentation.channels,
         concepts=segmentation.concepts,
@@ -156,14 +189,19 @@ def _size(
     )
 
 
-def _check_scratch(size: DissectionSize, available_bytes: int) -> None:
+def _picture_bytes(height: int, width: int) -> int:
+    shown = min(height, SHOWN_HEIGHT)
+    return 3 * shown * round(width * shown / height)
+
+
+def _check_scratch(size: DissectionSize, available_bytes: int, pointer: str) -> None:
     needed = scratch_bytes(size)
     if needed <= available_bytes:
         return
     fit = images_that_fit(size, available_bytes)
-    remedy = f'"max_images": {fit} would fit' if fit else "ask for fewer layers or a coarser grid"
+    remedy = f'"{pointer.split("/")[-1]}": {fit} would fit' if fit else "ask for fewer layers or a coarser grid"
     detail = f"the job needs {needed} bytes of scratch space of the {available_bytes} that it may fill; {remedy}"
-    raise Invalid(detail, "/max_images")
+    raise Invalid(detail, pointer)
 
 
 def make_request(

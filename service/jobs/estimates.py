@@ -19,8 +19,8 @@ SAMPLE_BYTES = 8
 """A kept sample: a float32 value and its uint32 position."""
 SLACK = 2.0
 """Samples kept for each one above the threshold, because the threshold is known only after the pass."""
-SHOWN_IMAGE_BYTES = 4500
-"""A top image of a unit as it is shown: a JPEG of 112 pixels' height."""
+SHOWN_HEIGHT, SHOWN_IMAGE_BYTES = 112, 4500
+"""Of a top image of a unit as it is shown, a JPEG."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +46,8 @@ class DissectionSize:
     segmenter_seconds: Sequence[float] = ()
     """Seconds that an image takes in each segmenter that labels it."""
     controls: Sequence[str] = ()
+    picture_bytes: int = 0
+    """What is kept of each picture that a generator makes, until its units are measured."""
 
     @property
     def views(self) -> int:
@@ -115,7 +117,7 @@ def scratch_bytes_per_image(size: DissectionSize) -> float:
     peaks = 4 * size.views * size.units
     copies = 2 if PERMUTATION in size.controls else 1
     labels = 2 * size.label_channels * cells * copies + 2 * 4 * size.concepts  # totals by shard, and joined
-    return samples + peaks + labels + _top_map_bytes(size) / IMAGES_IN_SHARD
+    return samples + peaks + labels + _top_map_bytes(size) / IMAGES_IN_SHARD + size.picture_bytes
 
 
 def _top_map_bytes(size: DissectionSize) -> int:

@@ -10,6 +10,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+SHARE = 0.05
+"""Of a generated picture's pixels, above which an object is there (Bau et al., PNAS 2020, Fig. 4)."""
 BINS = 20
 CHUNK_VALUES = 2**16
 """Images times pairs that are scored at once: few enough to stay in the processor's cache."""
@@ -74,7 +76,11 @@ def rank(peaks: NDArray[np.float32]) -> Ranking:
 
 
 def presence_scores(
-    ranking: Ranking, totals: NDArray[np.uint32], units: NDArray[np.int64], concepts: NDArray[np.int64]
+    ranking: Ranking,
+    totals: NDArray[np.uint32],
+    units: NDArray[np.int64],
+    concepts: NDArray[np.int64],
+    floor: int = 0,
 ) -> PresenceScores:
     """Score pairs of a unit and a concept.
 
@@ -83,22 +89,25 @@ def presence_scores(
     ranking : Ranking
         Of n images by U units.
     totals : (n, C) uint32
-        Pixels of each image that carry each concept; an image shows a concept if one does.
+        Pixels of each image that carry each concept.
     units, concepts : (P,) int64
         The pairs.
+    floor : int
+        An image shows a concept if more pixels than these do.
     """
     step = max(1, CHUNK_VALUES // len(totals))
     chunks = [
-        _score(ranking, totals, units[i : i + step], concepts[i : i + step]) for i in range(0, max(1, len(units)), step)
+        _score(ranking, totals, units[i : i + step], concepts[i : i + step], floor)
+        for i in range(0, max(1, len(units)), step)
     ]
     names = [field.name for field in fields(PresenceScores)]
     return PresenceScores(**{name: np.concatenate([getattr(chunk, name) for chunk in chunks]) for name in names})
 
 
 def _score(
-    ranking: Ranking, totals: NDArray[np.uint32], units: NDArray[np.int64], concepts: NDArray[np.int64]
+    ranking: Ranking, totals: NDArray[np.uint32], units: NDArray[np.int64], concepts: NDArray[np.int64], floor: int
 ) -> PresenceScores:
-    shown = totals[ranking.order[:, units], concepts] > 0  # (n, P)
+    shown = totals[ranking.order[:, units], concepts] > floor  # (n, P)
     first, last = ranking.first[:, units], ranking.last[:, units]
     # images with the concept down to the group's end
     hits = np.take_along_axis(shown.cumsum(axis=0, dtype=np.int32), last, axis=0)

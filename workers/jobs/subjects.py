@@ -2,7 +2,6 @@
 
 import copy
 import json
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,7 @@ from service.database import reading
 from service.errors import Conflict
 from service.jobs.segmentation import MAX_SEGMENTATIONS, SEGMENTER
 from service.settings import Settings
-from workers.jobs.kind import ShardContext
+from workers.jobs.kind import WorkContext
 from workers.networks.exported import untrained
 from workers.networks.footprint import batch_size
 from workers.networks.inputs import InputSpec
@@ -26,7 +25,6 @@ from workers.probes.generated import Labels
 from workers.probes.label_cache import LabelCache
 from workers.probes.probe import Probe
 from workers.probes.registration import open_probe
-from workers.probes.segmentation import Segmentation
 from workers.probes.segmenters import Segmenter
 
 WARM = 2
@@ -38,25 +36,7 @@ BUILT_BY_FILE = ("exported", "progressive-gan")
 """Sources whose networks cannot be built without their file."""
 
 
-@dataclass(frozen=True)
-class Subject:
-    """A job's network and images, and the labels that it asks for."""
-
-    network: Network
-    probe: Probe
-    segmentation: Segmentation
-
-
-def open_subject(context: ShardContext) -> Subject:
-    """Load what the job studies; raise Conflict where it is not any more what was registered."""
-    with reading(context.sessions) as session:
-        dataset = session.get_one(Dataset, context.job.dataset_id)
-    network, probe = open_network(context), open_images(context, dataset)
-    params = context.job.params
-    return Subject(network, probe, Segmentation(probe, params["segmentation"], _segmenters(context), params["halves"]))
-
-
-def open_network(context: ShardContext) -> Network:
+def open_network(context: WorkContext) -> Network:
     """Load the job's model; raise Conflict where it is not any more what was registered."""
     with reading(context.sessions) as session:
         model = session.get_one(Model, context.job.model_id)
@@ -67,20 +47,20 @@ open_generator = open_network
 """The same for a job whose check lets generators alone through."""
 
 
-def open_labels(context: ShardContext) -> Labels:
+def open_labels(context: WorkContext) -> Labels:
     """Open the ways to label pictures that the job names; no segmenter is loaded before a picture needs it."""
     params = context.job.params
-    return Labels(params["segmentation"], _segmenters(context), params["halves"])
+    return Labels(params["segmentation"], segmenters_of(context), params["halves"])
 
 
-def open_model(context: ShardContext, model: Model) -> Network:
+def open_model(context: WorkContext, model: Model) -> Network:
     """Load a classifier or a generator; raise Conflict where it is not any more what was registered."""
     network = _network(model.source, *_given(model), model.kind, context.store.root, context.settings.device)
     _check_digest(network, model)
     return network
 
 
-def open_images(context: ShardContext, dataset: Dataset) -> Probe:
+def open_images(context: WorkContext, dataset: Dataset) -> Probe:
     """Open a dataset as it was when it was registered."""
     location, root = _text(dataset.location), context.store.root
     return _probe(dataset.format, location, dataset.manifest, context.settings, root)
@@ -91,7 +71,7 @@ def _check_digest(network: Network, model: Model) -> None:
         raise Conflict(f"model {model.name!r} does not load with the weights it was registered with; register it again")
 
 
-def _segmenters(context: ShardContext) -> dict[str, Segmenter]:
+def segmenters_of(context: WorkContext) -> dict[str, Segmenter]:
     """The segmenters that the job names; none is loaded before an image needs it."""
     kinds = [kind for kind in context.job.params["segmentation"] if kind.startswith(SEGMENTER)]
     with reading(context.sessions) as session:
@@ -99,7 +79,7 @@ def _segmenters(context: ShardContext) -> dict[str, Segmenter]:
     return {kind: _segmenter(model, context) for kind, model in zip(kinds, models, strict=True)}
 
 
-def _segmenter(model: Model, context: ShardContext) -> Segmenter:
+def _segmenter(model: Model, context: WorkContext) -> Segmenter:
     def load_checked() -> Network:
         texts = (_text(model.weights), _text(model.input), _text(model.concepts))
         network = _segmenting_network(model.source, *texts, context.store.root, context.settings.device)
@@ -114,7 +94,7 @@ def _segmenter(model: Model, context: ShardContext) -> Segmenter:
     return Segmenter(model.digest, spec, model.concepts or [], load_checked, cache, memory_bytes // 2)
 
 
-def open_untrained(context: ShardContext) -> Network:
+def open_untrained(context: WorkContext) -> Network:
     """Load the architecture of the job's model with weights drawn by seed: the control `untrained`."""
     with reading(context.sessions) as session:
         model = session.get_one(Model, context.job.model_id)

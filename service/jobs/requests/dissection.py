@@ -3,8 +3,10 @@
 from marshmallow import fields, validate
 
 from service.catalog.schemas import Real
+from service.jobs.checks import GENERATED_GRID
 from service.jobs.estimates import PERMUTATION, ROTATION, UNTRAINED
 from service.jobs.fields import SEGMENTATION, Distinct, Segmentation
+from service.jobs.latents import DISSECTED, LatentsSchema
 from service.jobs.requests.submission import MAX_LAYERS, SubmissionSchema, cutoff
 from service.jobs.segmentation import MAX_SEGMENTATIONS
 
@@ -15,7 +17,21 @@ class DissectionRequestSchema(SubmissionSchema):
     """A dissection: which concept each unit of some layers detects; the defaults are the paper's."""
 
     kind = fields.String(required=True, validate=validate.Equal("dissection"))
-    dataset = fields.String(required=True, validate=validate.Length(1, 128))
+    dataset = fields.String(
+        load_default=None,
+        allow_none=True,
+        validate=validate.Length(1, 128),
+        metadata={"description": "The images that a classifier is dissected on; a generator makes its own."},
+    )
+    latents = fields.Nested(
+        LatentsSchema,
+        load_default=None,
+        allow_none=True,
+        metadata={
+            "description": "What a generator's pictures are made of; null takes the paper's: the first "
+            f"{DISSECTED['count']} of seed {DISSECTED['seed']}. A classifier has none."
+        },
+    )
     layers = fields.List(
         fields.String(validate=validate.Length(1, 256)),
         required=True,
@@ -35,7 +51,10 @@ class DissectionRequestSchema(SubmissionSchema):
         load_default=None,
         allow_none=True,
         validate=validate.Range(4, 512),
-        metadata={"description": "Side of the grid; null takes the dataset's, else a quarter of the input's side."},
+        metadata={
+            "description": "Side of the grid; null takes the dataset's, else a quarter of the input's side; for a "
+            f"generator the side of its pictures, {GENERATED_GRID} at the most."
+        },
     )
     upsampling = fields.String(
         load_default="zero",
@@ -43,11 +62,14 @@ class DissectionRequestSchema(SubmissionSchema):
         metadata={"description": "What lies outside a map: zeros, or its border repeated."},
     )
     segmentation = Segmentation(
-        load_default=lambda: ["masks"],
+        load_default=None,
+        allow_none=True,
         metadata={
             "description": "`masks`, `colors`, `model:<name of a segmenter>` or a list of several. A concept that "
-            "several of them name is one.",
+            "several of them name is one. null is `masks`, which the pictures of a generator have not: theirs must be "
+            "named.",
             "anyOf": [
+                {"type": "null"},
                 {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
                 {
                     "type": "array",
@@ -71,7 +93,7 @@ class DissectionRequestSchema(SubmissionSchema):
         load_default=None,
         allow_none=True,
         validate=validate.Range(1, 2**31 - 1),
-        metadata={"description": "Use this many images, evenly strided; null uses all."},
+        metadata={"description": "Use this many images of the dataset, evenly strided; null uses all."},
     )
     top_images = fields.Integer(
         strict=True,

@@ -36,7 +36,10 @@ FAULTS = [
     ({"kind": "divination"}, "/kind", "there is ablation, attack, dissection"),
     ({"grid": 2}, "/grid", "greater than or equal to 4"),
     ({"layers": ["conv1", "conv1"]}, "/layers/1", "twice"),
-    ({"latents": {}}, "/latents", "Unknown field"),
+    ({"latent": {}}, "/latent", "Unknown field"),
+    ({"dataset": None}, "/dataset", "name the dataset"),
+    ({"latents": {"seed": 1, "count": 9}}, "/latents", "'vgg' is a classifier and takes images"),
+    ({"latents": {"count": 9}}, "/latents/seed", "required"),
 ]
 
 
@@ -56,7 +59,7 @@ def test_colors_need_no_masks(post):
     assert post(dataset="photos", segmentation="colors").status_code == 202
 
 
-def test_only_classifiers_are_dissected(post, made):
+def test_segmenters_are_not_dissected(post, made):
     update(made, Model, kind="segmenter")
     assert "is a segmenter" in errors_of(post())["/model"]
 

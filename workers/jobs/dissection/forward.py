@@ -13,9 +13,10 @@ from service.jobs.estimates import ROTATION, UNTRAINED
 from workers.analysis.collecting import BatchMaps, batch_maps
 from workers.analysis.controls import random_rotation, rotate
 from workers.analysis.upsampling import Mode
+from workers.jobs.dissection.images import Subject
 from workers.jobs.dissection.views import View
 from workers.jobs.kind import ShardContext
-from workers.jobs.subjects import Subject, calls_of, largest_batch, open_untrained
+from workers.jobs.subjects import calls_of, largest_batch, open_untrained
 from workers.networks.footprint import is_out_of_memory
 from workers.networks.precision import as_input, in_precision
 from workers.networks.taps import stream
@@ -40,36 +41,47 @@ class Forward:
         self.modules: dict[str | None, nn.Module] = {None: trained, ROTATION: trained}
         if UNTRAINED in params["controls"]:
             self.modules[UNTRAINED] = in_precision(open_untrained(context), self.precision)
-        self.device = subject.network.device
+        self.device, self.size = subject.network.device, subject.network.size
         self.batch = largest_batch(subject.network, context.settings.memory_bytes // 2)
 
-    def run(self, pixels: Tensor, images: Images, consumers: Mapping[View, Consumer]) -> None:
-        """Pass images (B, 3, H, W) and hand each view's maps to its consumer, in fewer at a time where memory ends."""
+    def run(self, inputs: Tensor, images: Images, consumers: Mapping[View, Consumer]) -> Tensor | None:
+        """Pass images (B, 3, H, W), or latents, and hand each view's maps to its consumer.
+
+        Fewer pass at a time where memory ends. Returned are the outputs (B, ...) of the network as it was trained, None
+        where no view needs it to run.
+        """
+        outputs: list[Tensor] = []
         start = 0
         while start < len(images):
             part = slice(start, start + self.batch)
-            kept = self._try(pixels[part], images[part], consumers)
-            if kept is None:
+            kept: list[Keep] = []
+            found = self._try(inputs[part], images[part], consumers, kept)
+            if found is None:
                 self._halve()
                 continue
             for keep in kept:
                 keep()
+            outputs += found
             start = part.stop
+        return torch.cat(outputs) if outputs else None
 
-    def _try(self, pixels: Tensor, images: Images, consumers: Mapping[View, Consumer]) -> list[Keep] | None:
-        """What the consumers read, None where the memory did not suffice."""
-        kept: list[Keep] = []
+    def _try(
+        self, inputs: Tensor, images: Images, consumers: Mapping[View, Consumer], kept: list[Keep]
+    ) -> list[Tensor] | None:
+        """Have the consumers read, and return the trained network's outputs; None where the memory did not suffice."""
+        outputs: list[Tensor] = []
         try:
             with torch.inference_mode():
                 for module, views in self._by_module(consumers).items():
                     handlers = self._handlers(views, images, consumers, kept)
-                    with stream(module, handlers, self.calls):
-                        module(as_input(pixels, self.device, self.precision))
+                    with stream(module, handlers, self.calls, self.size):
+                        found = module(as_input(inputs, self.device, self.precision))
+                    outputs += [found] if module is self.modules[None] else []
         except Exception as error:
             if not is_out_of_memory(error):
                 raise
             return None
-        return kept
+        return outputs
 
     def _by_module(self, views: Iterable[View]) -> dict[nn.Module, list[View]]:
         """The views that one pass through each module serves."""

@@ -11,18 +11,18 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
+from service.jobs.estimates import SHOWN_HEIGHT
 from workers.analysis.intersections import Counts, count
 from workers.analysis.labels import alive
 from workers.analysis.pictures import masked_image, strip, unit_mask
 from workers.analysis.thresholds import safe_bounds, thresholds
 from workers.analysis.top_images import TopImages, merge_top_images
 from workers.jobs.dissection.blocks import Block, candidates_of
+from workers.jobs.dissection.images import open_subject
 from workers.jobs.dissection.scratch import Part
 from workers.jobs.dissection.views import views_of
 from workers.jobs.kind import ShardContext
-from workers.jobs.subjects import open_subject
 
-SHOWN_HEIGHT = 112
 JPEG_QUALITY = 88
 STORING_THREADS = 8
 
@@ -38,7 +38,7 @@ class Measuring:
         self.again = "recollected" in payload
         self.candidates = candidates_of(context)
         self.subject = open_subject(context)
-        self.concepts = self.subject.segmentation.concepts
+        self.concepts = self.subject.images.concepts
         self.name = f"{context.stage}-{context.index}-{context.attempt}-{'again' if self.again else 'first'}"
 
     def run(self) -> dict[str, Any]:
@@ -86,10 +86,10 @@ class Measuring:
         (self.context.scratch / f"{self.name}.json").write_text(json.dumps(found))
 
     def _describe(self, top: TopImages, place: int) -> list[dict[str, Any]]:
-        images = [self.subject.probe.images[index] for index in top.images[place].tolist()]
+        images = [self.subject.images.describe(index) for index in top.images[place].tolist()]
         return [
-            {"image": image.name, "digest": image.digest, "peak": peak}
-            for image, peak in zip(images, top.peaks[place].tolist(), strict=True)
+            {"image": name, "digest": digest, "peak": peak}
+            for (name, digest), peak in zip(images, top.peaks[place].tolist(), strict=True)
         ]
 
     def _picture(
@@ -108,8 +108,8 @@ class Measuring:
         return strip(images)
 
     def _shown(self, index: int) -> NDArray[np.uint8]:
-        """An image as the network sees it, at the height in which it is shown."""
-        seen = self.subject.network.input.geometry.apply(self.subject.probe.image(index))
+        """An image as the network sees or makes it, at the height in which it is shown."""
+        seen = self.subject.images.open(index, self.parts)
         width = round(seen.width * SHOWN_HEIGHT / seen.height)
         return np.asarray(seen.resize((width, SHOWN_HEIGHT), Image.Resampling.BICUBIC))
 

@@ -1,6 +1,6 @@
 """The pass over the images: what of a shard's images goes through the networks, and what is kept of it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -8,24 +8,23 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from workers.analysis.collecting import BatchMaps, LayerCollector
 from workers.analysis.intersections import image_totals, label_table
 from workers.analysis.thresholds import pilot_bounds, safe_bounds
 from workers.analysis.upsampling import sample_grid
 from workers.jobs.dissection.forward import Consumer, Forward, Images, Keep
+from workers.jobs.dissection.images import Inputs, join, open_subject
 from workers.jobs.dissection.plan import split_images
 from workers.jobs.dissection.scratch import Part, PilotMaps
 from workers.jobs.dissection.views import View, views_of
 from workers.jobs.kind import ShardContext
-from workers.jobs.selection import select_images
-from workers.jobs.subjects import open_subject
 from workers.networks.layers import list_layers, pick_layers
-from workers.probes.loader import batches
-
-DECODING_THREADS = 2
 
 Held = list[tuple[BatchMaps, Images]]
+Passed = Iterator[tuple[Inputs, Tensor | None]]
+"""Images that passed the network, and what it put out."""
 
 
 class Pass:
@@ -37,7 +36,6 @@ class Pass:
         self.views = views_of(self.params)
         self.subject = open_subject(context)
         self.forward = Forward(context, self.subject)
-        self.selected = select_images(len(self.subject.probe.images), self.params["max_images"])
         self.part = Part(context.scratch / f"{context.stage}-{context.index}-{context.attempt}")
         self.memory = context.settings.memory_bytes // 2
 
@@ -46,13 +44,11 @@ class Pass:
         layers = pick_layers(list_layers(self.subject.network), self.params["layers"])
         with PilotMaps(self.part.directory, self.memory) as maps:
             held: list[Held] = [[] for _ in self.views]
-            self._write_labels(
-                self._run(0, {view: _holder(maps, mine) for view, mine in zip(self.views, held, strict=True)})
-            )
+            self._see(self._run(0, {view: _holder(maps, mine) for view, mine in zip(self.views, held, strict=True)}))
             for position in range(len(self.views)):
                 self._take_pilot(position, held[position])
-        concepts = self.subject.segmentation.concepts
-        return self._result() | {"layers": layers, "selected": len(self.selected), "concepts": concepts}
+        images = self.subject.images
+        return self._result() | {"layers": layers, "selected": images.count, "concepts": images.concepts}
 
     def collect(self) -> dict[str, Any]:
         """Pass this shard's images and keep every sample above the pilot's bounds."""
@@ -60,7 +56,7 @@ class Pass:
         collectors = {
             position: self._collector(position, pilot.bounds(position)) for position in range(len(self.views))
         }
-        self._write_labels(self._collect(collectors, {}))
+        self._see(self._collect(collectors, {}))
         for position, collector in collectors.items():
             self.part.write_layer(position, collector.shard())
         return self._result()
@@ -73,7 +69,8 @@ class Pass:
         for position, wanted in units.items():
             minima = np.min([part.minima(position)[wanted] for part in parts], axis=0)
             collectors[position] = self._collector(position, safe_bounds(minima))
-        self._collect(collectors, units)
+        for _ in self._collect(collectors, units):
+            pass  # the images are labelled already
         for position, collector in collectors.items():
             self.part.write_candidates(position, collector.drain())
         return self._result()
@@ -93,9 +90,7 @@ class Pass:
         top = self.params["top_images"] if self.views[position].control is None else 0
         return LayerCollector(levels, self.grid, self.mode, top)
 
-    def _collect(
-        self, collectors: Mapping[int, LayerCollector], units: Mapping[int, NDArray[np.int64]]
-    ) -> NDArray[np.uint16]:
+    def _collect(self, collectors: Mapping[int, LayerCollector], units: Mapping[int, NDArray[np.int64]]) -> Passed:
         """Pass the payload's images to the collectors of some views, of some of their units where they are named."""
         consumers = {
             self.views[position]: _reader(collector, units.get(position)) for position, collector in collectors.items()
@@ -110,23 +105,21 @@ class Pass:
 
     def _run(
         self, shard: int, consumers: Mapping[View, Consumer], before_batch: Callable[[], None] = lambda: None
-    ) -> NDArray[np.uint16]:
-        """Pass a shard's images and return their labels, (n, channels, G, G)."""
-        indices = [int(index) for index in np.array(self.selected)[split_images(range(len(self.selected)))[shard]]]
-        probe, segmentation, network = self.subject.probe, self.subject.segmentation, self.subject.network
-        labels = []
-        for batch in batches(
-            probe, segmentation, network.input, indices, self.forward.batch, DECODING_THREADS, self.grid
-        ):
+    ) -> Passed:
+        """Pass a shard's images, batch by batch."""
+        images = self.subject.images
+        for inputs in images.batches(split_images(range(images.count))[shard], self.forward.batch):
             self.context.check()
             before_batch()
-            self.forward.run(batch.pixels, np.array(batch.indices), consumers)
-            labels.append(batch.labels)
-        return np.concatenate(labels)
+            yield inputs, self.forward.run(inputs.values, inputs.indices, consumers)
 
-    def _write_labels(self, labels: NDArray[np.uint16]) -> None:
-        table = label_table(labels)
-        self.part.write_labels(table, image_totals(table, len(labels), len(self.subject.segmentation.concepts)))
+    def _see(self, passed: Passed) -> None:
+        """Keep the labels of images that pass, and pictures that the network makes."""
+        seen = join([self.subject.images.see(inputs, outputs) for inputs, outputs in passed])
+        table = label_table(seen.labels)
+        self.part.write_labels(table, image_totals(table, len(seen.labels), len(self.subject.images.concepts)))
+        if seen.pictures is not None:
+            self.part.write_pictures(seen.pictures)
 
     def _result(self) -> dict[str, Any]:
         return {"part": self.part.directory.name}

@@ -14,7 +14,7 @@ from workers.analysis.bootstrap import HELD_VALUES, iou_intervals
 from workers.analysis.controls import permutations, shuffled_iou
 from workers.analysis.intersections import Counts, count_by_image, iou
 from workers.analysis.labels import best_concepts, notable_pairs
-from workers.analysis.presence import histogram, presence_scores, rank
+from workers.analysis.presence import SHARE, histogram, presence_scores, rank
 from workers.jobs.dissection.blocks import Block, candidates_of
 from workers.jobs.dissection.plan import split_images
 from workers.jobs.dissection.scratch import Part
@@ -34,6 +34,8 @@ class Scoring:
         self.cells: int = context.job.params["grid"] ** 2
         self.count = sum(len(part.totals) for part in self.parts)
         self.images = [np.array(shard, np.int64) for shard in split_images(range(self.count))]
+        # a picture shows a concept where more than a share of its pixels do, an image of a dataset where any does
+        self.floor = int(self.cells * SHARE) if context.job.dataset_id is None else 0
         self.name = f"{context.stage}-{context.index}-{context.attempt}"
 
     def run(self) -> dict[str, Any]:
@@ -74,10 +76,10 @@ class Scoring:
         pair_units, concepts = pairs[0][mine], pairs[1][mine]
         position = self.context.payload["view"]
         peaks = self._in_order([part.peaks(position)[:, units] for part in self.parts])
-        found = presence_scores(rank(peaks), self.totals, np.searchsorted(units, pair_units), concepts)
+        found = presence_scores(rank(peaks), self.totals, np.searchsorted(units, pair_units), concepts, self.floor)
         for place, unit in enumerate(units.tolist()):
             if labels[unit] >= 0:
-                histograms[unit] = histogram(peaks[:, place], self.totals[:, labels[unit]] > 0)
+                histograms[unit] = histogram(peaks[:, place], self.totals[:, labels[unit]] > self.floor)
         return {"pair_units": pair_units, "pair_concepts": concepts, **asdict(found)}
 
     def _certainty(self, units: NDArray[np.int64], labels: NDArray[np.int64]) -> dict[str, NDArray[Any]]:

@@ -38,6 +38,16 @@ class Part:
         array: NDArray[np.uint32] = self._read("totals")
         return array
 
+    def write_pictures(self, pictures: NDArray[np.uint8]) -> None:
+        """Keep pictures that cannot be had from a dataset."""
+        self._write("pictures", pictures)
+
+    @cached_property
+    def pictures(self) -> NDArray[np.uint8]:
+        """(n, h, w, 3) pictures that a generator made."""
+        array: NDArray[np.uint8] = self._read("pictures")
+        return array
+
     def write_layer(self, layer: int, shard: LayerShard) -> None:
         """Keep what was collected of a layer, by the position of its view in the job."""
         self.write_candidates(layer, shard.candidates)
