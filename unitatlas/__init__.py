@@ -5,6 +5,7 @@ from unitatlas.client import Client
 from unitatlas.comparing import Diff, UnitChange, Verdict
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.explaining import Explanation
+from unitatlas.intervening import PixelChange
 from unitatlas.jobs import Job
 from unitatlas.painting import ConceptChange, Painting, stroke
 from unitatlas.types import (
@@ -16,6 +17,7 @@ from unitatlas.types import (
     Label,
     Layer,
     Match,
+    Measured,
     Model,
     RankedLabel,
     Shift,
@@ -40,8 +42,10 @@ __all__ = [
     "Label",
     "Layer",
     "Match",
+    "Measured",
     "Model",
     "Painting",
+    "PixelChange",
     "Problem",
     "RankedLabel",
     "ServiceUnreachable",

@@ -5,7 +5,18 @@ import sys
 import click
 
 from unitatlas.client import Client
-from unitatlas.commands import attacking, catalog, comparing, exchanging, explaining, jobs, local, painting, results
+from unitatlas.commands import (
+    attacking,
+    catalog,
+    comparing,
+    exchanging,
+    explaining,
+    intervening,
+    jobs,
+    local,
+    painting,
+    results,
+)
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
 from unitatlas.up import Failing
@@ -40,6 +51,7 @@ for command in (
     results.list_classes,
     explaining.explain,
     attacking.list_attacks,
+    intervening.list_interventions,
     painting.paint,
     painting.paintings,
     exchanging.import_results,
@@ -52,6 +64,7 @@ for command in (
 
 for command in (
     attacking.attack,
+    intervening.intervene,
     comparing.show_diff,
     comparing.list_changes,
     comparing.check,

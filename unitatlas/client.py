@@ -14,6 +14,7 @@ from unitatlas.attacking import AttackedImage, Image
 from unitatlas.comparing import Diff, UnitChange
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable
 from unitatlas.explaining import Explanation
+from unitatlas.intervening import PixelChange, concept
 from unitatlas.jobs import Job
 from unitatlas.painting import Painting
 from unitatlas.transport import Transport
@@ -167,6 +168,23 @@ class Client:
         params |= {name: value for name, value in given.items() if value is not None}
         return self.submit("attack", model, dataset, **params)
 
+    def intervene(
+        self,
+        model: str,
+        layer: str | Sequence[str],
+        units: str | dict[str, Any] | Sequence[int],
+        *,
+        action: str = "remove",
+        **params: Any,
+    ) -> Job:
+        """Start an intervention: what does this generator draw without some units of a layer, or with more of them?
+
+        The units are those listed, or a concept's best: its name, `category/name`, or {"concept", "top", "job"}.
+        """
+        chosen = {"concept": concept(units)} if isinstance(units, str) else units
+        chosen = chosen if isinstance(chosen, dict) else list(chosen)
+        return self.submit("intervention", model, layer=layer, units=chosen, action=action, **params)
+
     def import_results(self, path: str | Path, model: str, format: str, *, layer: str | None = None) -> Job:
         """Start to import labels that another tool found: upload its CSV file, and write its rows beside ours.
 
@@ -179,9 +197,9 @@ class Client:
         body = {"kind": kind, "model": model, **params} | ({} if dataset is None else {"dataset": dataset})
         return Job(self._transport, self._transport.post("/v1/jobs", body).json())
 
-    def estimate(self, kind: str, model: str, dataset: str, **params: Any) -> Estimate:
+    def estimate(self, kind: str, model: str, dataset: str | None = None, **params: Any) -> Estimate:
         """What a job would cost; nothing is started."""
-        body = {"kind": kind, "model": model, "dataset": dataset, **params}
+        body = {"kind": kind, "model": model, **params} | ({} if dataset is None else {"dataset": dataset})
         return Estimate.from_json(self._transport.request("POST", "/v1/jobs:estimate", json=body).json())
 
     def jobs(self, **filters: Any) -> Iterator[Job]:
@@ -242,6 +260,13 @@ class Client:
     def attacks(self, **filters: Any) -> Iterator[AttackedImage]:
         """Attacked images, newest attack first; filters are model, source, target, outcome and job."""
         return map(AttackedImage.from_json, self._transport.pages("/v1/attacks", **filters))
+
+    def interventions(self, **filters: Any) -> Iterator[PixelChange]:
+        """What sets of units did to concepts, newest intervention first.
+
+        Filters are those of `GET /v1/interventions`: model, layer, target, concept, action, order, size, job, ...
+        """
+        return map(PixelChange.from_json, self._transport.pages("/v1/interventions", **filters))
 
     def image(self, digest: str) -> Image:
         """What is known of an image by the sha256 of its file: predictions, attacks, the units that peak on it."""

@@ -107,13 +107,13 @@ class Job:
         class_: str | None = None,
         n: int | None = None,
     ) -> Path:
-        """Write what a dissection, an ablation or an attack found to a file and return its path.
+        """Write what a job found to a file and return its path.
 
         `format` is parquet, csv, json or html, by default the file's ending; `rows` are labels (the default), units or
         matrix of a dissection, of all layers or of one, and effects (the default), units, classes, curves or matrix
-        of an ablation, and images (the default), units, targets or groups of an attack. An html file is a report
-        instead, which needs no network. A safetensors file is the network without the `n` units that matter most for
-        `class_`.
+        of an ablation, images (the default), units, targets or groups of an attack, and changes (the default), units,
+        contexts or pictures of an intervention. An html file is a report instead, which needs no network. A
+        safetensors file is the network without the `n` units that matter most for `class_`.
         """
         path = Path(path)
         format = format or path.suffix.removeprefix(".").lower()

@@ -10,7 +10,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from unitatlas.comparing import Verdict
 from unitatlas.jobs import Job
-from unitatlas.types import Effect, Shift
+from unitatlas.types import Effect, Measured, Shift
 
 console = Console()
 
@@ -63,6 +63,16 @@ def shift_cells(shift: Shift | None) -> Sequence[object]:
     if shift is None:
         return None, None
     return change(shift.mean_peak_change), interval(shift.mean_peak_change_low, shift.mean_peak_change_high)
+
+
+MEASURED_COLUMNS = ["pixels without it", "99 % interval"]
+
+
+def measured_cells(measured: Measured | None) -> Sequence[object]:
+    """What removing a unit does to a concept's pixels in a row of a table."""
+    if measured is None:
+        return None, None
+    return change(measured.change), interval(measured.change_low, measured.change_high)
 
 
 def print_rows(

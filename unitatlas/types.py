@@ -155,10 +155,24 @@ class Shift(Answer):
 
 
 @dataclass(frozen=True)
+class Measured(Answer):
+    """What removing a unit alone did to the pixels of a concept in a generator's pictures, relative to those untouched.
+
+    `intervention` is the job, `low` and `high` the 99 % interval. Rank 1 takes most away, on other latents.
+    """
+
+    intervention: str
+    change: float | None
+    change_low: float | None
+    change_high: float | None
+    rank: int | None
+
+
+@dataclass(frozen=True)
 class Unit(Answer):
     """A unit as a search finds it; `match` is the concept that was asked for, `effect` that on the class.
 
-    `shift` is how the newest attack towards the class moved the unit.
+    `shift` is how the newest attack towards the class moved the unit, `measured` what removing it does to the concept.
     """
 
     model: str
@@ -170,17 +184,20 @@ class Unit(Answer):
     match: Match | None = None
     effect: Effect | None = None
     shift: Shift | None = None
+    measured: Measured | None = None
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read a unit with its label, its match, its effect and its shift."""
+        """Read a unit with its label, its match and what is known of it beside."""
         label, match, effect, shift = data["label"], data.get("match"), data.get("effect"), data.get("shift")
+        measured = data.get("measured")
         return cls._read(
             data,
             label=label and Label.from_json(label),
             match=match and Match.from_json(match),
             effect=effect and Effect.from_json(effect),
             shift=shift and Shift.from_json(shift),
+            measured=measured and Measured.from_json(measured),
         )
 
 

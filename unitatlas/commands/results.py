@@ -9,10 +9,12 @@ from unitatlas.client import Client
 from unitatlas.commands.options import as_json, limited
 from unitatlas.output import (
     EFFECT_COLUMNS,
+    MEASURED_COLUMNS,
     SHIFT_COLUMNS,
     cell,
     change,
     effect_cells,
+    measured_cells,
     print_rows,
     shift_cells,
     show_json,
@@ -50,6 +52,11 @@ def unit_row_by_attack(unit: Unit) -> Sequence[object]:
     return *unit_row_by_class(unit), *shift_cells(unit.shift)
 
 
+def unit_row_by_removal(unit: Unit) -> Sequence[object]:
+    """The same, with what removing the unit does to the concept that was asked for."""
+    return *unit_row(unit), unit.measured and unit.measured.rank, *measured_cells(unit.measured)
+
+
 @units.command("list")
 @click.option("--class", "class_", help="What the units shall matter to; most damaging first.")
 @click.option("--concept", help="What the units shall detect.")
@@ -68,7 +75,9 @@ def list_units(client: Client, /, limit: int, as_json: bool, **filters: object) 
     """List units, best match first, e.g. `units list --concept tree` or `units list --class forest`."""
     found = [*islice(client.units(**filters, limit=min(limit, 200)), limit)]
     columns = ["model", "layer", "unit", "concept", "IoU"]
-    if any(unit.shift is not None for unit in found):
+    if any(unit.measured is not None for unit in found):
+        print_rows(found, [*columns, "rank", *MEASURED_COLUMNS], as_json, unit_row_by_removal)
+    elif any(unit.shift is not None for unit in found):
         print_rows(found, [*columns, "rank", *EFFECT_COLUMNS, *SHIFT_COLUMNS], as_json, unit_row_by_attack)
     elif filters["class_"] is not None:
         print_rows(found, [*columns, "rank", *EFFECT_COLUMNS], as_json, unit_row_by_class)
