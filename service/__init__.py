@@ -9,6 +9,7 @@ from service.artifacts.store import ArtifactStore
 from service.broker import make_celery
 from service.context import Services
 from service.database import make_engine, make_sessions
+from service.explorer import pages
 from service.health import metrics
 from service.settings import Settings
 
@@ -28,6 +29,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     guard.init_app(app)
     api.init_app(app)
     problems.init_app(app)
+    pages.init_app(app)
     document.init_app(app, _blueprints())
     return app
 

@@ -34,7 +34,8 @@ RETRY_AFTER = {"Retry-After": "2"}
 blueprint = Blueprint("jobs", "Requests for work, from submission to summary.")
 
 
-def _publish(job: Job) -> None:
+def publish_shards(job: Job) -> None:
+    """Tell workers of the job's shards once the request's transaction is committed."""
     shards = queries.queued_shards(db(), job)
     after_commit(lambda: publish(services().celery, shards))
 
@@ -43,7 +44,8 @@ def _describe(job: Job) -> dict[str, Any]:
     return describe(db(), [job])[0]
 
 
-def _check(session: Session, wanted: dict[str, Any]) -> Checked:
+def check(session: Session, wanted: dict[str, Any]) -> Checked:
+    """Check that what the team wants can be done; raise Invalid that points at the fault."""
     return CHECKS[wanted["kind"]](session, team_id(), wanted, services().settings.scratch_bytes)
 
 
@@ -58,9 +60,9 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
     """Submit a job."""
     settings = services().settings
     key = headers["key"] and queries.Idempotency(headers["key"], digest({"path": request.path, "body": wanted}))
-    job, status = submission.submit(db(), _check(db(), wanted).request, settings.max_queued_jobs, key)
+    job, status = submission.submit(db(), check(db(), wanted).request, settings.max_queued_jobs, key)
     if status == 202:
-        _publish(job)
+        publish_shards(job)
     return _describe(job), status, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER
 
 
@@ -72,7 +74,7 @@ def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
 def estimate(wanted: dict[str, Any]) -> Estimate:
     """Reckon what a job would cost; nothing is queued."""
     with reading(services().sessions) as session:
-        return _check(session, wanted).estimate(session, queries.count_workers(session))
+        return check(session, wanted).estimate(session, queries.count_workers(session))
 
 
 @blueprint.get("/jobs")
@@ -137,7 +139,7 @@ def retry(job_id: UUID) -> Any:
     """Try a failed, canceled or expired job again, from the shards that are missing."""
     job = queries.find_job(db(), team_id(), job_id)
     queries.retry(db(), job)
-    _publish(job)
+    publish_shards(job)
     return _describe(job), 202, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER
 
 

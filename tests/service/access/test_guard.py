@@ -36,6 +36,9 @@ def test_every_view_says_its_scope(app: Flask) -> None:
     assert open_to_all <= {
         "access.sign_in",
         "access.sign_out",
+        "explorer.show_sign_in",
+        "explorer.sign_in",
+        "explorer.sign_out",
         "explorer.static",
         "health.healthz",
         "health.readyz",
