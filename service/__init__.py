@@ -47,6 +47,7 @@ def _blueprints() -> list[Blueprint]:
     from service.results.comparing.views import blueprint as comparing
     from service.results.effects.views import blueprint as effects
     from service.results.exporting.views import blueprint as exporting
+    from service.results.interventions.views import blueprint as interventions
     from service.results.views import blueprint as results
 
     return [
@@ -55,6 +56,7 @@ def _blueprints() -> list[Blueprint]:
         results,
         effects,
         attacks,
+        interventions,
         comparing,
         exporting,
         paintings,
