@@ -12,6 +12,7 @@ from service.database import make_engine, make_sessions
 from service.explorer import pages
 from service.health import metrics
 from service.settings import Settings
+from service.sharing import addresses
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -27,6 +28,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     security.init_app(app)
     context.init_app(app, services)
     guard.init_app(app)
+    addresses.init_app(app)
     api.init_app(app)
     problems.init_app(app)
     pages.init_app(app)
@@ -49,6 +51,7 @@ def _blueprints() -> list[Blueprint]:
     from service.results.exporting.views import blueprint as exporting
     from service.results.interventions.views import blueprint as interventions
     from service.results.views import blueprint as results
+    from service.sharing.views import blueprint as sharing
 
     return [
         catalog,
@@ -62,6 +65,7 @@ def _blueprints() -> list[Blueprint]:
         paintings,
         annotations,
         collections,
+        sharing,
         artifacts,
         access,
         health,

@@ -6,14 +6,21 @@ from urllib.parse import urlsplit
 from flask import Flask, Request, current_app, g, request
 
 from service.access import queries
-from service.access.keys import parse_key
+from service.access.keys import digest_of, parse_key
 from service.access.queries import Holder
 from service.access.signing import FOREIGN, from_own_page, presented
 from service.access.tables import LOCAL_TEAM, SCOPES
 from service.context import SAFE_METHODS, Caller, before_commit, caller, db, services
 from service.database import reading
-from service.errors import Forbidden, Unauthorized
+from service.errors import Forbidden, NotFound, Unauthorized
+from service.sharing.addresses import TOKEN
+from service.sharing.doors import opens
+from service.sharing.queries import find_share
+from service.sharing.showing import shows_artifact
+from service.sharing.subjects import Subject
 
+ARTIFACT = "artifacts.get_artifact"
+"""The view of bytes, which a link opens where what it shows names them."""
 FORWARDED = ("Forwarded", "X-Forwarded-For", "Via")
 
 
@@ -30,6 +37,17 @@ def _admit() -> None:
     let_in(_who())
     if scope not in caller().scopes:
         raise Forbidden(f"{_named(caller())} may {', '.join(caller().scopes) or 'do nothing'}; this needs {scope}")
+    if caller().share is not None and not _is_shown(caller()):
+        raise NotFound("the link does not show this")
+
+
+def _is_shown(asking: Caller) -> bool:
+    assert asking.share is not None
+    subject = Subject(asking.share.kind, asking.share.subject)
+    view, path = request.endpoint or "", request.view_args or {}
+    if view == ARTIFACT:
+        return not request.args and shows_artifact(db(), asking.team_id, subject, path["digest"])
+    return opens(*subject, view, path, request.args.to_dict(flat=False))
 
 
 def let_in(asking: Caller) -> None:
@@ -46,11 +64,15 @@ def _record() -> None:
 
 
 def _named(asking: Caller) -> str:
+    if asking.share is not None:
+        return "whoever has a link"
     key = f"the key ua_{asking.key_prefix}_..."
     return key if asking.role is None else f"{key} of {asking.name}, {asking.role} of the team,"
 
 
 def _who() -> Caller:
+    if (token := request.environ.get(TOKEN)) is not None:
+        return _by_link(token)
     if "Authorization" in request.headers:
         return _by_key()
     return _by_cookie() or _as_local()
@@ -66,6 +88,14 @@ def caller_of(holder: Holder) -> Caller:
         role=None if member is None else member.role,
         key_prefix=key.prefix,
     )
+
+
+def _by_link(token: str) -> Caller:
+    with reading(services().sessions) as session:
+        share = find_share(session, digest_of(token))
+    if share is None:
+        raise NotFound("there is no such link, or it was revoked or has expired; ask whoever sent it for another one")
+    return Caller(team_id=share.team_id, name="link", scopes=("read",), share=share)
 
 
 def _by_key() -> Caller:

@@ -28,8 +28,18 @@ class Key:
 
     @property
     def digest(self) -> str:
-        """What is stored of it; a plain sha256 suffices for 256 random bits."""
-        return hashlib.sha256(self.text.encode()).hexdigest()
+        """What is stored of it."""
+        return digest_of(self.text)
+
+
+def make_token() -> str:
+    """A fresh secret of 256 bits that only programs see."""
+    return secrets.token_urlsafe(32)
+
+
+def digest_of(secret: str) -> str:
+    """What is stored of a secret of 256 random bits, for which a plain sha256 suffices."""
+    return hashlib.sha256(secret.encode()).hexdigest()
 
 
 def make_key() -> Key:

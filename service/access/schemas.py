@@ -7,6 +7,7 @@ from marshmallow import fields, post_load, validate
 from service.access.tables import ROLE_SCOPES, SCOPES
 from service.api import Schema
 from service.pagination import PageQuery
+from service.sharing.schemas import ShareSchema
 
 DEFAULT_SCOPES = ["read", "write", "run"]
 NAME = validate.Length(1, 64)
@@ -89,11 +90,14 @@ class SignInSchema(Schema):
 class CallerSchema(Schema):
     """Who is asking, and what they may do."""
 
-    team = fields.String(required=True)
+    team = fields.String(required=True, allow_none=True)
     name = fields.String(required=True, metadata={"description": "the member's, or that of a key that is nobody's"})
     role = fields.String(required=True, allow_none=True)
     scopes = fields.List(fields.String(), required=True)
     key = fields.String(required=True, allow_none=True, metadata={"description": "its prefix"})
+    share = fields.Nested(
+        ShareSchema, required=True, allow_none=True, metadata={"description": "of somebody who followed a link"}
+    )
 
 
 class AuditQuerySchema(PageQuery):

@@ -1,12 +1,9 @@
 """Signing a browser in and out by a key: a cookie that scripts cannot read and other sites' pages cannot use."""
 
-import hashlib
-import secrets
-
 from flask import Request, Response, request
 
 from service.access import queries
-from service.access.keys import parse_key
+from service.access.keys import digest_of, make_token, parse_key
 from service.access.queries import SIGN_IN_LIFETIME, Holder
 from service.context import db
 from service.errors import Forbidden, Unauthorized
@@ -23,8 +20,8 @@ def sign_in(key_text: str) -> tuple[Holder, str]:
     holder = None if key is None else queries.find_holder(db(), key)
     if holder is None:
         raise Unauthorized("this is no whole key, or one that is unknown, revoked or expired")
-    token = secrets.token_urlsafe(32)
-    queries.sign_in(db(), holder, _digest(token))
+    token = make_token()
+    queries.sign_in(db(), holder, digest_of(token))
     return holder, token
 
 
@@ -32,7 +29,7 @@ def sign_out() -> Holder | None:
     """Forget the browser, and say whom it spoke for; raise Forbidden."""
     if not from_own_page(request):
         raise Forbidden(FOREIGN)
-    digest = _digest(request.cookies.get(COOKIE, ""))
+    digest = digest_of(request.cookies.get(COOKIE, ""))
     holder = queries.find_signed_in(db(), digest)
     queries.sign_out(db(), digest)
     return holder
@@ -40,11 +37,7 @@ def sign_out() -> Holder | None:
 
 def presented(asking: Request) -> str | None:
     """The digest of the cookie that came with a request, None where none did."""
-    return _digest(asking.cookies[COOKIE]) if COOKIE in asking.cookies else None
-
-
-def _digest(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return digest_of(asking.cookies[COOKIE]) if COOKIE in asking.cookies else None
 
 
 def set_cookie(reply: Response, token: str) -> Response:

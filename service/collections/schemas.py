@@ -61,7 +61,7 @@ class CollectedUnitSchema(UnitSchema):
     """A unit in a collection, as its newest dissection saw it."""
 
     class Meta:  # noqa: D106
-        exclude = ("match", "effect", "shift")
+        exclude = ("match", "effect", "shift", "measured")
 
     note = fields.String(required=True)
 
