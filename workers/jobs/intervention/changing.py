@@ -51,6 +51,8 @@ class Changing:
         self.labels = open_labels(context)
         self.name = f"{context.stage}-{context.index}-{context.attempt}"
         self.units: list[int] = self.params["units"][layer]
+        self.target = self._find_target()
+        """Position of the target among the concepts, None without one."""
 
     @property
     def places(self) -> range:
@@ -62,9 +64,7 @@ class Changing:
         """Concepts that the pictures are searched for."""
         return len(self.labels.concepts)
 
-    @property
-    def target(self) -> int | None:
-        """Position of the target among the concepts, None without one."""
+    def _find_target(self) -> int | None:
         wanted = self.params["target"]
         if wanted is None:
             return None

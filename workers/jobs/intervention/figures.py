@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from workers.analysis.ablation.importance import correlate
 from workers.analysis.interventions.contexts import ENOUGH, by_cell, by_context
 from workers.analysis.interventions.effects import Band, Changes, random_band, relative_changes
-from workers.analysis.interventions.orders import places, shared
+from workers.analysis.interventions.orders import places, removes_enough, shared
 from workers.analysis.interventions.realism import LEAST, realism
 from workers.jobs.intervention.measuring import Measured
 from workers.jobs.intervention.plan import Edit, own_edits
@@ -184,9 +184,8 @@ class LayerFigures:
         if not searched:
             return None
         share = self.params["ranking"]["share"]
-        removed = searched["removed"]
-        reached = bool(removed) and searched["untouched"] - searched["left"] >= share * searched["untouched"]
-        return {"share": share, "reached": reached, "units": searched["chosen"], "removed": removed}
+        reached = bool(searched["chosen"]) and removes_enough(searched["untouched"], searched["left"], share)
+        return {"share": share, "reached": reached, "units": searched["chosen"], "removed": searched["removed"]}
 
     def _cells(self, place: int) -> dict[str, Any]:
         """Where changing a set at one cell worked."""

@@ -14,7 +14,6 @@ def prepare(context: ShardContext) -> dict[str, Any]:
     found: dict[str, dict[str, Any]] = {"cut": {}, "reason": {}, "cells": {}}
     for layer in context.job.params["layer"]:
         shard = Changing(context, layer)
-        assert shard.target is None or shard.target >= 0
         kept = next(shard.kept(shard.params["latents"], [0]))
         height, width = shard.halves.maps(kept).shape[2:]
         found["cut"][layer], found["reason"][layer] = shard.halves.cut, shard.halves.reason
