@@ -45,7 +45,9 @@ def list_models(client: Client, as_json: bool) -> None:
 @click.option("--weights", type=EXISTING_FILE, help="safetensors file or state dict to upload.")
 @click.option("--pretrained", help="Name of the weights that the source knows.")
 @click.option("--seed", type=int, help="Untrained, from this seed.")
-@click.option("--input", "input_spec", type=JsonObject(), help="How images enter, or the latents of a generator, as JSON.")
+@click.option(
+    "--input", "input_spec", type=JsonObject(), help="How images enter, or the latents of a generator, as JSON."
+)
 @click.option("--classes", type=EXISTING_FILE, help="Text file with a class a line.")
 @click.option("--concepts", type=EXISTING_FILE, help="Text file, an output a line: category,name or - for nothing.")
 @click.option("--kind", default="classifier", show_default=True, help="classifier, segmenter or generator.")

@@ -63,14 +63,15 @@ def dissect(
     asserted: Assertions,
     as_json: bool,
 ) -> None:
-    """Dissect layers of a model: `jobs dissect MODEL DATASET LAYER...`."""
+    """Dissect layers of a model: `jobs dissect MODEL DATASET LAYER...`; the dataset of a generator is `-`."""
     if asserted and not wait:
         raise click.UsageError("--assert needs the job's end; leave out --no-wait")
+    images = None if dataset == "-" else dataset
     body = {"layers": list(layers), **params}
     if estimate:
-        show_json(client.estimate("dissection", model, dataset, **body).raw)
+        show_json(client.estimate("dissection", model, images, **body).raw)
         return
-    job = run(client.submit("dissection", model, dataset, **body), wait, as_json)
+    job = run(client.submit("dissection", model, images, **body), wait, as_json)
     if asserted:
         hold(job.check(asserted))
 

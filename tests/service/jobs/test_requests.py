@@ -84,7 +84,6 @@ def test_reading_what_was_read_changes_nothing(params):
         ("segmentation", "pixels"),
         ("segmentation", ["masks", "masks"]),
         ("segmentation", [{}]),
-        ("segmentation", None),
         ("segmentation", "model:"),
         ("segmentation", "model:a\n"),
         ("segmentation", "model:a b"),
