@@ -77,7 +77,7 @@ class CheckedIntervention:
     def _shards(self) -> int:
         params = self.request.params
         measured, ranking = params["latents"]["count"], params["ranking"]
-        shards = 2 + sum(ceil(measured / latents_in_shard(self._edits(layer))) for layer in self.layers)
+        shards: int = 2 + sum(ceil(measured / latents_in_shard(self._edits(layer))) for layer in self.layers)
         if ranking is not None:
             steps = sum(len(params["units"][layer.name]) for layer in self.layers)
             shards += steps * ceil(ranking["latents"]["count"] / LATENTS_IN_SHARD)
@@ -91,7 +91,7 @@ class CheckedIntervention:
         params = self.request.params
         each_cell, orders = params["where"] == EACH_CELL, 3 if params["ranking"] else 1
         latents: int = params["latents"]["count"]
-        values = 0
+        values: int = 0
         for layer in self.layers:
             cells = layer.height * layer.width
             sets = 1 + orders * len(params["sizes"][layer.name])

@@ -40,7 +40,8 @@ def run_whole(module: nn.Module, layer: str, units: Sequence[int], latents: Tens
         output[:, list(units)] = 0
 
     with module.get_submodule(layer).register_forward_hook(remove):
-        return module(latents)
+        pictures: Tensor = module(latents)
+        return pictures
 
 
 @torch.inference_mode()

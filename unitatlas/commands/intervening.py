@@ -90,7 +90,8 @@ def intervention_row(row: PixelChange) -> Sequence[object]:
     """A change as a row of a table."""
     place = (row.model, row.layer, f"{row.action} {row.where}", row.order, row.size, f"{row.concept} ({row.category})")
     found = change(row.change), interval(row.change_low, row.change_high)
-    return *place, row.pixels_before, row.pixels_after, *found, change(row.random and row.random.change)
+    random = change(None if row.random is None else row.random.change)
+    return *place, row.pixels_before, row.pixels_after, *found, random
 
 
 @click.command("interventions")

@@ -60,7 +60,7 @@ def _by_picture(
     weights = np.broadcast_to(changes.reshape(pictures, 1, -1), flat.shape).ravel()
     size, shape = pictures * (concepts + 1), (pictures, concepts + 1)
     samples = np.bincount(places, minlength=size).reshape(shape)[:, 1:]
-    sums = np.bincount(places, weights.astype(np.float64), size).reshape(shape)[:, 1:]
+    sums = np.bincount(places, weights, size).astype(np.float64).reshape(shape)[:, 1:]
     return samples, sums
 
 
