@@ -20,7 +20,7 @@ from workers.networks.network import Network
 from workers.networks.progressive_gan import ProgressiveGenerator
 from workers.networks.tails.resuming import open_halves
 
-LATENTS, MEMORY = 8, 2**30
+MEMORY = 2**30
 SIZES = [1, 2, 5, 10, 20, 30]
 DRAWS = 6
 """Sets of each size: the units of a concept and random ones."""
@@ -45,8 +45,8 @@ def run_whole(module: nn.Module, layer: str, units: Sequence[int], latents: Tens
 
 
 @torch.inference_mode()
-def measure(title: str, network: Network, layer: str) -> None:
-    halves, latents = open_halves(network, layer, MEMORY), network.latent.draw(1, 0, LATENTS)
+def measure(title: str, network: Network, layer: str, count: int) -> None:
+    halves, latents = open_halves(network, layer, MEMORY), network.latent.draw(1, 0, count)
     assert halves.cut
     sets = [units for of_size in random_sets(range(halves.units), SIZES, DRAWS) for units in of_size]
     ours, whole, differences = Clock(), Clock(), []
@@ -54,13 +54,13 @@ def measure(title: str, network: Network, layer: str) -> None:
         kept = halves.front(latents)
         maps = halves.maps(kept)
     for units in sets:
-        with ours.counts(LATENTS):
+        with ours.counts(count):
             found = halves.back(kept, set_units(maps, units, torch.zeros(len(units))))
-        with whole.counts(LATENTS):
+        with whole.counts(count):
             expected = run_whole(network.module, layer, units, latents)
         differences.append(float((found - expected).abs().max() / expected.abs().max()))
     print(
-        f"| {title} | {layer} | {len(sets)} x {LATENTS} | {whole.milliseconds:.2f} | {ours.milliseconds:.2f} "
+        f"| {title} | {layer} | {len(sets)} x {count} | {whole.milliseconds:.2f} | {ours.milliseconds:.2f} "
         f"| {whole.milliseconds / ours.milliseconds:.2f} | {max(differences):.0e} |",
         flush=True,
     )
@@ -72,10 +72,10 @@ def main() -> None:
     print("|---|---|---|---|---|---|---|")
     small = generator(32, SMALL)
     for layer in ("layer2", "layer4", "layer6", "layer8"):
-        measure("32 px, 96 units", small, layer)
+        measure("32 px, 96 units", small, layer, 8)
     paper = generator(256, PAPER)
     for layer in ("layer4", "layer10"):
-        measure("256 px, the paper's", paper, layer)
+        measure("256 px, the paper's", paper, layer, 2)
 
 
 if __name__ == "__main__":

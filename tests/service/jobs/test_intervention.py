@@ -117,7 +117,7 @@ def test_candidates_may_be_more_than_are_changed_together(ask, made):
         ({"segmentation": "masks"}, "/segmentation", "have no masks"),
         ({"segmentation": "model:nobody"}, "/segmentation", "no segmenter is named 'nobody'"),
         ({"value": 3}, "/value", "become 0"),
-        ({"action": "insert", "value": {"quantile": 2}}, "/value/quantile", "between 0 and 1"),
+        ({"action": "insert", "value": {"quantile": 2}}, "/value/quantile", "less than or equal to 1"),
         ({"action": "insert", "value": "high"}, "/value", "Not a valid number"),
         ({"action": "insert", "ranking": {}}, "/ranking", "once each is removed"),
         ({"where": "somewhere"}, "/where", "each-cell"),
