@@ -18,7 +18,8 @@ RUN_SHARD, PAINT = "workers.run_shard", "workers.paint"
 QUEUE, PAINTINGS = "shards", "paintings"
 MAX_HINTS = 64
 """A worker that leaves claimable shards behind leaves a hint, so that more hints than workers are of no use."""
-FILE_POLL_SECONDS = 0.1
+FILE_POLL_SECONDS = 0.02
+"""A painting waits for it; looking into the directory costs an idle worker about a thousandth of a core."""
 FILE_LIFETIME_SECONDS = 600.0
 REDIS_VISIBILITY_SECONDS = 3600
 

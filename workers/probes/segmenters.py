@@ -86,7 +86,8 @@ class Segmenter:
         size = (images[0].height, images[0].width)
         with self._lock:
             network = self._load()
-            limit = RowLimit(self._count_together(network))
+            # a single one passes alone whatever fits, and a painting does not wait for the trial
+            limit = RowLimit(self._count_together(network) if len(images) > 1 else 1)
             parts = in_parts(len(images), limit, network.device, lambda part: self._run(network, images[part]))
             labels = [labels for part in parts for labels in part]
         return np.stack([self._lay_out(each, size, Geometry(None, size), grid) for each in labels])
