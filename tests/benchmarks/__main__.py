@@ -5,7 +5,7 @@ import os
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"  # must stand before numpy and torch are imported
 
-from tests.benchmarks import ablation, attacks, dissection, interventions, jobs, queries  # noqa: E402
+from tests.benchmarks import ablation, attacks, dissection, interventions, jobs, painting, queries  # noqa: E402
 
 if __name__ == "__main__":
     dissection.main()
@@ -15,6 +15,8 @@ if __name__ == "__main__":
     attacks.main()
     print()
     interventions.main()
+    print()
+    painting.main()
     print()
     jobs.main()
     print()
