@@ -3,10 +3,12 @@
 Ten models of thirteen layers of 512 units, sixteen labels a unit, 320 concepts of which some are much more frequent
 than others and twenty share their name with one of another category. All models have the same 60 classes; of each layer
 the effects are kept that an ablation keeps: each class's 50 most important units, each unit's 20 most affected classes.
+Each model was attacked towards each class, on the same 500 images, one in fifty in vain; its last layer was watched.
 """
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import sqlalchemy as sa
@@ -18,6 +20,7 @@ from service.catalog.queries import class_ids, concept_ids, layer_ids, write_mod
 from service.catalog.tables import Model
 from service.database import new_id, now
 from service.jobs.tables import Job
+from service.results.attacks.queries import AttackResult, ImageResult, ShiftResult, write_attack
 from service.results.effects.queries import AblationResult, ClassResult, EffectResult, write_ablation
 from service.results.effects.queries import UnitResult as AblatedUnit
 from service.results.queries import LabelResult, LayerResult, UnitResult, write_dissection
@@ -25,6 +28,7 @@ from service.results.queries import LabelResult, LayerResult, UnitResult, write_
 MODELS, LAYERS, UNITS, LABELS = 10, 13, 512, 16
 NAMES, SHARED_NAMES = 300, 20
 CLASSES, UNITS_OF_CLASS, CLASSES_OF_UNIT = 60, 50, 20
+ATTACKED, RESISTING = 500, 50
 MATRIX = "0" * 64
 
 rng = np.random.default_rng(0)
@@ -55,6 +59,9 @@ def fill(session: Session) -> None:
         classes = class_ids(session, model.id)
         for layer in layers:
             write_ablation(session, add_job(session, team, model, "ablation"), ablation_result(layer, classes))
+        attack = add_job(session, team, model, "attack", method="pgd-linf", layer=[f"features.{LAYERS - 1}"])
+        for target in classes:
+            write_attack(session, attack, attack_result(target, classes, layer))
 
 
 def add_team(session: Session) -> uuid.UUID:
@@ -82,7 +89,7 @@ def add_model(session: Session, team: uuid.UUID, number: int) -> Model:
     )
 
 
-def add_job(session: Session, team: uuid.UUID, model: Model, kind: str) -> Job:
+def add_job(session: Session, team: uuid.UUID, model: Model, kind: str, **params: Any) -> Job:
     """A succeeded job."""
     job = Job(
         id=new_id(),
@@ -90,7 +97,7 @@ def add_job(session: Session, team: uuid.UUID, model: Model, kind: str) -> Job:
         kind=kind,
         state="succeeded",
         model_id=model.id,
-        params={"cutoff": 0.04},
+        params={"cutoff": 0.04, **params},
         labels={},
         fingerprint=uuid.uuid4().hex,
         shared=True,
@@ -157,3 +164,29 @@ def effect_results(classes: list[int]) -> Iterator[EffectResult]:
             p_value_corrected=0.04,
             coactivation=0.5,
         )
+
+
+def attack_result(target: int, classes: list[int], layer_id: int) -> AttackResult:
+    """An attack towards a class on images of all others, which moved the units of a layer at random."""
+    sources = [id for id in classes if id != target]
+    images = [attacked_image(position, sources[position % len(sources)], target) for position in range(ATTACKED)]
+    moved = rng.normal(0, 1, size=UNITS)
+    ranks = 1 + (-abs(moved)).argsort().argsort()
+    shifts = [
+        ShiftResult(layer_id, unit, change, change - 0.1, change + 0.1, int(ranks[unit]))
+        for unit, change in enumerate(moved.tolist())
+    ]
+    figures = {"target": "its name", "layers": []}
+    return AttackResult(target_class_id=target, figures=figures, images=images, shifts=shifts)
+
+
+def attacked_image(position: int, source: int, target: int) -> ImageResult:
+    """One image of an attack."""
+    name, digest, resists = f"{position:06}.png", f"{position:064x}", rng.integers(RESISTING) == 0
+    artifacts = (None, None, None)
+    if resists:
+        nothing = (None, None, None, None)
+        return ImageResult(position, name, digest, source, source, target, source, "failed", *nothing, *artifacts)
+    distances = (float(rng.uniform(0.1, 2)), float(rng.uniform(0, 0.1)))
+    after = (target, "succeeded", *distances, {"features.12": 4}, {})
+    return ImageResult(position, name, digest, source, source, target, *after, *artifacts)

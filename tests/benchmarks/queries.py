@@ -1,7 +1,7 @@
-"""How fast the team's questions are answered over a million unit labels and effects, on both databases.
+"""How fast a team's questions are answered over a million unit labels and effects and 300,000 attacked images.
 
-Each question is asked with other names every time, once of the query functions and once of the whole HTTP stack, at the
-default page of 50; `filling` says what is in the database.
+On both databases each question is asked with other names every time, once of the query functions and once of the whole
+HTTP stack, at the default page of 50; `filling` says what is in the database.
 
     python -m tests.benchmarks.queries
 """
@@ -30,6 +30,10 @@ from service.context import Services
 from service.database import make_engine, reading
 from service.migrations import alembic_config
 from service.pagination import Page, PageRequest
+from service.results.attacks.image_queries import see_image
+from service.results.attacks.schemas import AttacksQuerySchema
+from service.results.attacks.search_queries import search_attacks
+from service.results.attacks.tables import AttackedImage
 from service.results.effects.explaining_queries import explain
 from service.results.effects.search_queries import search_by_class
 from service.results.effects.tables import UnitEffect
@@ -40,6 +44,7 @@ from service.results.search_queries import search_units
 from service.settings import Settings
 from tests import servers
 from tests.benchmarks.filling import (
+    ATTACKED,
     CLASSES,
     LABELS,
     LAYERS,
@@ -100,26 +105,50 @@ QUESTIONS: dict[str, Callable[[], dict[str, Any]]] = {
 }
 
 
-def page_request(question: dict[str, Any], cursor: str | None = None) -> PageRequest:
+ATTACK_QUESTIONS: dict[str, Callable[[], dict[str, Any]]] = {
+    "attacked images": dict,
+    "attacked images by target": lambda: {"target": class_name()},
+    "attacked images by source": lambda: {"source": class_name()},
+    "attacked images by model, source and target": lambda: {
+        "model": model(),
+        "source": class_name(),
+        "target": class_name(),
+    },
+    "attacked images, failed": lambda: {"outcome": "failed"},
+    "attacked images by model and source, failed": lambda: {
+        "model": model(),
+        "source": class_name(),
+        "outcome": "failed",
+    },
+    "next page of attacked images by source": lambda: {"source": class_name(), "next": True},
+}
+
+
+def page_request(path: str, question: dict[str, Any], cursor: str | None = None) -> PageRequest:
     """The question as the view would hand it on."""
-    request: PageRequest = UnitsQuerySchema().load({**question, **({"cursor": cursor} if cursor else {})})
+    schema = UnitsQuerySchema() if path == "units" else AttacksQuerySchema()
+    request: PageRequest = schema.load({**question, **({"cursor": cursor} if cursor else {})})
     return request
 
 
-def search(session: Session, team: uuid.UUID, page: PageRequest) -> Page:
+def search(path: str, session: Session, team: uuid.UUID, page: PageRequest) -> Page:
     """Search as the view does."""
+    if path == "attacks":
+        return search_attacks(session, team, page)
     return (search_units if page.filters["class_name"] is None else search_by_class)(session, team, page)
 
 
-def ask_function(services: Services, team: uuid.UUID, question: dict[str, Any], cursor: str | None) -> str | None:
+def ask_function(
+    services: Services, team: uuid.UUID, path: str, question: dict[str, Any], cursor: str | None
+) -> str | None:
     """Ask the query function; return the next page's cursor."""
     with reading(services.sessions) as session:
-        return search(session, team, page_request(question, cursor)).next_cursor
+        return search(path, session, team, page_request(path, question, cursor)).next_cursor
 
 
-def ask_http(client: FlaskClient, question: dict[str, Any], cursor: str | None) -> str | None:
+def ask_http(client: FlaskClient, path: str, question: dict[str, Any], cursor: str | None) -> str | None:
     """Ask over HTTP; return the next page's cursor."""
-    reply = client.get(f"/v1/units?{urlencode({**question, **({'cursor': cursor} if cursor else {})})}")
+    reply = client.get(f"/v1/{path}?{urlencode({**question, **({'cursor': cursor} if cursor else {})})}")
     assert reply.status_code == 200, reply.json
     following: str | None = reply.json["next_cursor"]
     return following
@@ -166,6 +195,17 @@ def ask_class_http(client: FlaskClient, _question: dict[str, Any], _cursor: str 
     assert client.get(address).status_code == 200
 
 
+def ask_image(services: Services, team: uuid.UUID, _question: dict[str, Any], _cursor: str | None) -> None:
+    """Ask the query function what is known of an image."""
+    with reading(services.sessions) as session:
+        see_image(session, team, f"{rng.integers(ATTACKED):064x}")
+
+
+def ask_image_http(client: FlaskClient, _question: dict[str, Any], _cursor: str | None) -> None:
+    """Ask over HTTP what is known of an image."""
+    assert client.get(f"/v1/images/{rng.integers(ATTACKED):064x}").status_code == 200
+
+
 def plan(services: Services, team: uuid.UUID, question: dict[str, Any]) -> str:
     """The database's plan for the search itself."""
     asked: list[tuple[str, Any]] = []
@@ -174,7 +214,7 @@ def plan(services: Services, team: uuid.UUID, question: dict[str, Any]) -> str:
         sa.event.listen(
             connection, "before_cursor_execute", lambda _c, _u, text, values, *_: asked.append((text, values))
         )
-        search(session, team, page_request(question))
+        search("units", session, team, page_request("units", question))
         text, values = next((text, values) for text, values in asked if "sort_key_0" in text)
         explain = "EXPLAIN QUERY PLAN" if connection.dialect.name == "sqlite" else "EXPLAIN"
         return "\n".join(str(row[-1]) for row in connection.exec_driver_sql(f"{explain} {text}", values))
@@ -203,27 +243,27 @@ def filled(url: str) -> Iterator[tuple[Services, FlaskClient, uuid.UUID]]:
         services.engine.dispose()
 
 
-def count_effects(services: Services) -> int:
-    """How many effects were written."""
+def count(services: Services, table: type[UnitEffect | AttackedImage]) -> int:
+    """How many effects or attacked images were written."""
     with reading(services.sessions) as session:
-        return session.scalars(sa.select(sa.func.count()).select_from(UnitEffect)).one()
+        return session.scalars(sa.select(sa.func.count()).select_from(table)).one()
 
 
 def measure(title: str, url: str) -> None:
     """Print a row for each question."""
     begin = time.perf_counter()
     with filled(url) as (services, client, team):
-        labels, effects = MODELS * LAYERS * UNITS * LABELS, count_effects(services)
-        print(
-            f"<!-- {title}: {labels:,} labels, {effects:,} effects written in {time.perf_counter() - begin:.0f} s -->",
-            flush=True,
-        )
+        labels, effects = MODELS * LAYERS * UNITS * LABELS, count(services, UnitEffect)
+        written = f"{labels:,} labels, {effects:,} effects, {count(services, AttackedImage):,} attacked images written"
+        print(f"<!-- {title}: {written} in {time.perf_counter() - begin:.0f} s -->", flush=True)
         asked: dict[str, tuple[Any, Any, Any]] = {
-            name: (partial(ask_function, services, team), partial(ask_http, client), draw)
-            for name, draw in QUESTIONS.items()
+            name: (partial(ask_function, services, team, path), partial(ask_http, client, path), draw)
+            for path, questions in (("units", QUESTIONS), ("attacks", ATTACK_QUESTIONS))
+            for name, draw in questions.items()
         }
         asked["one unit"] = (partial(ask_unit, services, team), partial(ask_unit_http, client), dict)
         asked["a class explained"] = (partial(ask_class, services, team), partial(ask_class_http, client), dict)
+        asked["an image"] = (partial(ask_image, services, team), partial(ask_image_http, client), dict)
         gc.collect()
         for name, (function, http, draw) in asked.items():
             median, slow = percentiles(function, draw)
