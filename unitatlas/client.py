@@ -17,6 +17,7 @@ from unitatlas.explaining import Explanation
 from unitatlas.intervening import PixelChange, concept
 from unitatlas.jobs import Job
 from unitatlas.painting import Painting
+from unitatlas.team import Team
 from unitatlas.transport import Transport
 from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
 from unitatlas.uploads import open_source, upload
@@ -40,6 +41,7 @@ class Client:
         url = url or os.environ.get("UNITATLAS_URL") or DEFAULT_URL
         key = os.environ.get("UNITATLAS_KEY") if key is None else key
         self._transport = Transport(url, key, timeout)
+        self.team = Team(self._transport)
 
     def __enter__(self) -> Self:
         return self
@@ -136,8 +138,12 @@ class Client:
 
     # jobs
 
-    def dissect(self, model: str, dataset: str, layers: list[str], **params: Any) -> Job:
-        """Start a dissection: what does each unit of these layers detect?"""
+    def dissect(self, model: str, dataset: str | None, layers: list[str], **params: Any) -> Job:
+        """Start a dissection: what does each unit of these layers detect?
+
+        A generator has no dataset: it makes a picture of each of its `latents`, and `segmentation` says how they are
+        labelled.
+        """
         return self.submit("dissection", model, dataset, layers=layers, **params)
 
     def ablate(self, model: str, dataset: str, layer: str, *, ranking_dataset: str | None = None, **params: Any) -> Job:

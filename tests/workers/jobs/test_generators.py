@@ -11,6 +11,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from service import create_app
 from tests.workers.jobs import brute_force
 from tests.workers.jobs.test_sharding import small_shards
 from workers.networks.progressive_gan import ProgressiveGenerator
@@ -198,11 +199,47 @@ def test_figures_do_not_depend_on_who_works(progressive, monkeypatch):
         np.testing.assert_allclose(progressive.found(again)[layer].iou, found.iou, rtol=1e-6)
 
 
-def test_the_digest_of_a_picture_names_generator_seed_and_latent(drawer):
-    with drawer.sessions() as session:
-        from service.catalog.queries import find_model
+@pytest.fixture
+def answering(drawer):
+    """Two dissections of a planted generator, and a client that asks about them."""
+    params = {"grid": 4, "quantile": 0.3, "segmentation": "colors"}
+    jobs = [drawer.dissect("drawer", None, ["0"], latents=LATENTS | {"seed": seed}, **params) for seed in (8, 7)]
+    app = create_app(drawer.settings)
+    yield app.test_client(), jobs
+    app.extensions["unitatlas"].engine.dispose()
 
-        digest = find_model(session, drawer.team_id, "drawer").digest
-    from workers.probes.generated import picture_digest
 
-    assert picture_digest(digest, 7, 12) == hashlib.sha256(f"{digest}/7/12".encode()).hexdigest()
+def test_every_question_about_a_dissection_is_answered(answering):
+    client, (first, second) = answering
+    described = client.get(f"/v1/jobs/{second.id}").json
+    assert (described["dataset"], described["params"]["latents"]) == (None, LATENTS)
+    greens = client.get("/v1/units?model=drawer&concept=green").json["data"]
+    assert (greens[0]["unit"], greens[0]["match"]["iou"]) == (2, 1.0)
+    assert len(client.get(f"/v1/units?job={first.id}").json["data"]) == 6
+    unit = client.get("/v1/models/drawer/layers/0/units/2").json
+    top = unit["top_images"][0]
+    latent = int(np.flatnonzero(drawn(LATENTS, 4)[:, 2] > 0)[0])
+    assert top["image"] == f"seed 7 latent {latent:06}"
+    digest = client.get("/v1/models/drawer").json["digest"]
+    assert top["digest"] == hashlib.sha256(f"{digest}/7/{latent}".encode()).hexdigest()
+    image = client.get(f"/v1/images/{top['digest']}")
+    assert image.status_code == 200
+    assert {peak["unit"] for peak in image.json["top_units"]} >= {2}
+    assert image.json["names"] == [top["image"]]
+    assert client.get(f"/v1/jobs/{second.id}/summary").json["images"] == 100
+    diff = client.get(f"/v1/jobs/{first.id}/diff/{second.id}")
+    assert diff.status_code == 200
+    assert client.get(f"/v1/jobs/{first.id}/diff/{second.id}/units").status_code == 200
+    assert {"concept": "green", "category": "color"}.items() <= client.get("/v1/concepts?q=green").json["data"][
+        0
+    ].items()
+
+
+@pytest.mark.parametrize("format", ["csv", "json", "parquet", "html"])
+def test_a_dissection_is_taken_away(answering, format):
+    client, (_, job) = answering
+    reply = client.get(f"/v1/jobs/{job.id}/export?format={format}")
+    assert reply.status_code == 200
+    if format == "html":
+        assert " on None" not in reply.text
+        assert "seed 7 latent" in reply.text or "drawer" in reply.text
