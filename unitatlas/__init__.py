@@ -8,7 +8,9 @@ from unitatlas.explaining import Explanation
 from unitatlas.intervening import PixelChange
 from unitatlas.jobs import Job
 from unitatlas.painting import ConceptChange, Painting, stroke
+from unitatlas.team import Collection, Member, Share
 from unitatlas.types import (
+    Annotation,
     Class,
     Concept,
     Dataset,
@@ -26,9 +28,11 @@ from unitatlas.types import (
 )
 
 __all__ = [
+    "Annotation",
     "AttackedImage",
     "Class",
     "Client",
+    "Collection",
     "Concept",
     "ConceptChange",
     "Dataset",
@@ -43,12 +47,14 @@ __all__ = [
     "Layer",
     "Match",
     "Measured",
+    "Member",
     "Model",
     "Painting",
     "PixelChange",
     "Problem",
     "RankedLabel",
     "ServiceUnreachable",
+    "Share",
     "Shift",
     "Unit",
     "UnitChange",

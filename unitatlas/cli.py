@@ -14,8 +14,10 @@ from unitatlas.commands import (
     intervening,
     jobs,
     local,
+    noting,
     painting,
     results,
+    team,
 )
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
@@ -55,6 +57,11 @@ for command in (
     painting.paint,
     painting.paintings,
     exchanging.import_results,
+    team.members,
+    team.shares,
+    team.list_audit,
+    noting.collections,
+    noting.annotations,
     local.start,
     local.keys,
     local.demonstrate,

@@ -202,6 +202,24 @@ class Unit(Answer):
 
 
 @dataclass(frozen=True)
+class Annotation(Answer):
+    """What somebody says of a unit; its label, where there is one, is {"category", "concept", "method": "person"}."""
+
+    id: str
+    version: int
+    model: str
+    layer: str
+    unit: int
+    label: dict[str, str] | None
+    note: str
+    author: str
+    created_at: str
+    withdrawn: bool
+    history: list[dict[str, Any]] = field(default_factory=list)
+    """The older versions, newest first; not there in a list of annotations."""
+
+
+@dataclass(frozen=True)
 class UnitDetails(Answer):
     """All that is known of one unit."""
 
@@ -228,6 +246,8 @@ class UnitDetails(Answer):
     """On the classes that are kept of the unit, most damaged first."""
     attacks: list[Shift] = field(default_factory=list)
     """By the newest attack with each target that watched the unit, what moved it most first."""
+    annotations: list[Annotation] = field(default_factory=list)
+    """What people say of the unit."""
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Self:
@@ -235,7 +255,15 @@ class UnitDetails(Answer):
         label, labels = data["label"], [RankedLabel.from_json(ranked) for ranked in data["labels"]]
         effects = [Effect.from_json(effect) for effect in data.get("effects", [])]
         attacks = [Shift.from_json(shift) for shift in data.get("attacks", [])]
-        return cls._read(data, label=label and Label.from_json(label), labels=labels, effects=effects, attacks=attacks)
+        annotations = [Annotation.from_json(annotation) for annotation in data.get("annotations", [])]
+        return cls._read(
+            data,
+            label=label and Label.from_json(label),
+            labels=labels,
+            effects=effects,
+            attacks=attacks,
+            annotations=annotations,
+        )
 
 
 @dataclass(frozen=True)
