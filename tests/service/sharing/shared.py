@@ -51,7 +51,9 @@ def plant(session: Session, store: ArtifactStore, team_name: str) -> World:
     for number in range(2):
         job = planted.plant_job(session, team, model)
         layers = [{"layer": LAYER, "units": 3, "dead_units": 0, "detectors": 3, "mean_best_iou": 0.25, "distinct": {}}]
-        job.summary = {"layers": layers, "iou_artifact": picture(30 + number)}
+        layers[0]["chart"] = [{"category": "object", "concept": f"{MARK} stripes", "units": 3}]
+        concepts = [{"category": "object", "name": f"{MARK} stripes"}]
+        job.summary = {"layers": layers, "concepts": concepts, "iou_artifact": picture(30 + number)}
         planted.dissect(session, job, [LAYER], {LAYER: _units(concept, 10 * number)})
         record_event(session, job, "succeeded")
         jobs.append(job.id)
