@@ -1,5 +1,6 @@
 """The shipped segmenter, and a training that goes on where it was stopped."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +11,7 @@ from workers.scenes import networks
 from workers.scenes.churchyards import churchyard
 from workers.scenes.classifier import as_input
 from workers.scenes.concepts import CATEGORIES, CONCEPTS
-from workers.scenes.renderer import render
+from workers.scenes.renderer import Scene, render
 from workers.scenes.segmenter import OUTPUTS, WEIGHTS, SceneSegmenter, load_segmenter, named
 from workers.scenes.training.albums import Album
 from workers.scenes.training.segmenter import SegmenterRecipe, as_coarse, score, train_segmenter, within_category
@@ -20,7 +21,7 @@ class Stopped(Exception):
     pass
 
 
-def album(painter, count: int) -> Album:
+def album(painter: Callable[[int, int], Scene], count: int) -> Album:
     scenes = [painter(2, index) for index in range(count)]
     labels = [[scene.labels[category] for category in CATEGORIES] for scene in scenes]
     return Album(np.stack([scene.image for scene in scenes]), np.array(labels, np.uint8))

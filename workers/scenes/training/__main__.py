@@ -8,8 +8,11 @@ import logging
 import sys
 from shutil import copyfile
 
+import numpy as np
+
 from workers.scenes import classifier, generator, segmenter
-from workers.scenes.training.albums import BUILD, album, classes, folder
+from workers.scenes.churchyards import latent_of
+from workers.scenes.training.albums import BUILD, PAINTERS, album, classes, folder
 from workers.scenes.training.checkpoints import save
 from workers.scenes.training.classifier import (
     SEEDS,
@@ -19,7 +22,8 @@ from workers.scenes.training.classifier import (
     fit_read_out,
     train_classifier,
 )
-from workers.scenes.training.generator import GeneratorRecipe, train_generator
+from workers.scenes.training.generator import train_generator
+from workers.scenes.training.lessons import GeneratorRecipe
 from workers.scenes.training.segmenter import SegmenterRecipe, score, train_segmenter
 from workers.scenes.training.sheets import DRAWN, SEGMENTED, drawn_sheet, segmented_sheet
 
@@ -64,8 +68,10 @@ def train_the_segmenter(parent: str) -> None:
 def train_the_generator(parent: str) -> None:
     """Train and install the generator, and paint its sheet."""
     recipe = GeneratorRecipe()
+    _, seed, count = PAINTERS["churchyards-train"]
     images = album("churchyards-train", parent).images
-    network = train_generator(0, images, recipe, folder("generator", recipe, parent))
+    latents = np.stack([latent_of(seed, index) for index in range(count)])
+    network = train_generator(0, images, latents, recipe, folder("generator", recipe, parent))
     save(network, generator.WEIGHTS)
     drawn_sheet(network, images).save(DRAWN, optimize=True)
 

@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 Painter = Callable[[int, int], Scene]
 PAINTERS: dict[str, tuple[Painter, int, int]] = {  # painter, seed, count
     **{split: (render, *seed_and_count) for split, seed_and_count in SPLITS.items()},
-    "churchyards-train": (churchyard, 1, 12_000),
+    "churchyards-train": (churchyard, 1, 16_000),
     "churchyards-validation": (churchyard, 2, 1_000),
 }
 BUILD = "build/scenes"  # where albums and checkpoints are kept unless told otherwise

@@ -1,6 +1,6 @@
-"""What a generator learns from: a critic of its pictures, and an encoder that finds the latents of painted ones.
+"""What a generator learns from, beside the pictures themselves: critics of its pictures and of what is seen in them.
 
-Both have weights of unit variance which are scaled as they are used, as the generator's are (Karras et al., ICLR 2018).
+They have weights of unit variance which are scaled as they are used, as the generator's are (Karras et al., ICLR 2018).
 """
 
 from collections.abc import Sequence
@@ -15,6 +15,7 @@ from workers.scenes.classifier import load_classifier
 SLOPE = 0.2  # of the leaky ReLU below zero
 WIDTHS = {32: 32, 16: 48, 8: 96, 4: 128}  # units of the maps that measure so many pixels
 SEEN = {"relu2_2": 48, "relu3_2": 80, "relu4_2": 128}  # layers of the classifier that the eye passes on
+GAIN = {"relu2_2": 33.0, "relu3_2": 40.0, "relu4_2": 5.0}  # gives their maps a mean square of about 1
 HEAD = 32  # units of a head
 GROUP = 8  # pictures whose differences the critic sees together
 
@@ -62,7 +63,7 @@ class Eye(nn.Module):
         for name, layer in self.features.named_children():
             maps = layer(maps)
             if name in SEEN:
-                seen.append(maps)
+                seen.append(maps * GAIN[name])
         return seen
 
 
@@ -105,17 +106,3 @@ def _variety(maps: Tensor) -> Tensor:
     groups = maps.view(GROUP, -1, *maps.shape[1:])  # picture i is in group i % (n / GROUP)
     spread = (groups.var(0, correction=0) + 1e-8).sqrt().mean((1, 2, 3))  # (n / GROUP,)
     return spread.repeat(GROUP).view(count, 1, 1, 1).expand(-1, -1, height, width)
-
-
-class Encoder(nn.Module):
-    """The latents that may have drawn a picture: (n, 3, r, r) -> mean and logarithm of the variance, (n, d)."""
-
-    def __init__(self, resolution: int, latent: int) -> None:
-        super().__init__()
-        self.pyramid = Pyramid(resolution)
-        self.read = ScaledConvolution(WIDTHS[4], 2 * latent, 4, gain=1)
-
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
-        """Mean and logarithm of the variance."""
-        mean, spread = self.read(self.pyramid(pictures)).flatten(1).chunk(2, 1)
-        return mean, spread
