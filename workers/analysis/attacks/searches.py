@@ -52,20 +52,24 @@ class Searches:
     def _differentiate(self, lanes: Lanes, pixels: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Give the gradients of the c-term, the gaps (n,) and who reached the goal (n,).
 
-        Beyond the boundary the term is flat. Those who seem to be farthest beyond pass together, so that many of them
-        need no backward pass.
+        Beyond the boundary the term is flat: those who seem to be there pass without a gradient, and once more only
+        where they are not.
         """
-        order = self.expected.argsort()
-        logits, slopes = lanes.gradients(pixels, order, self._hinges)
-        back = order.argsort()
-        logits, slopes = logits[back], slopes[back]
-        places = torch.arange(len(order), device=order.device)
-        gaps, reached = self.goal.gaps(logits, places).double(), self.goal.reached(logits, places)
+        gaps, reached = torch.zeros_like(self.gap), torch.zeros_like(self.found)
+        slopes, beyond = torch.zeros_like(pixels), self.expected < 0
+
+        def note(places: Tensor, logits: Tensor) -> None:
+            gaps[places], reached[places] = self.goal.gaps(logits, places).double(), self.goal.reached(logits, places)
+
+        if len(places := beyond.nonzero()[:, 0]):
+            note(places, lanes.values(pixels, places))
+        if len(places := (~beyond | (gaps > 0)).nonzero()[:, 0]):
+            logits, slopes[places] = lanes.gradients(pixels, places, self._hinges)
+            note(places, logits)
         return slopes.mul_(_across(self.constant)), gaps, reached
 
-    def _hinges(self, logits: Tensor, places: Tensor) -> Tensor | None:
-        gaps = self.goal.gaps(logits, places)
-        return gaps.clamp(min=0) if (gaps > 0).any() else None
+    def _hinges(self, logits: Tensor, places: Tensor) -> Tensor:
+        return self.goal.gaps(logits, places).clamp(min=0)
 
     def stalled(self, every: int, progress: float) -> Tensor:
         """Tell (n,) whose mean loss, over the last `every` steps, is above this share of what it was before those.
