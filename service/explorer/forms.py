@@ -127,5 +127,5 @@ def read_body(body: Mapping[str, Any]) -> dict[str, Any]:
     try:
         loaded: dict[str, Any] = JobRequestSchema().load(body)
     except ma.ValidationError as error:
-        pages.ARGUMENTS_PARSER.handle_error(ma.ValidationError({"json": error.normalized_messages()}))
+        pages.ARGUMENTS_PARSER.handle_error(ma.ValidationError({"json": error.messages}))
     return loaded

@@ -160,5 +160,6 @@ def _differences(compared: comparing.Comparison, page: PageRequest) -> dict[str,
     wanted = {(change["layer"], change["unit"]) for change in changes}
     sides = {"a": compared.a.id, "b": compared.b.id}
     pictures = {side: queries.units_in_run(db(), team_id(), id, wanted) for side, id in sides.items()}
-    more = {"model": names[compared.b.model_id], "pictures": pictures, "next_cursor": found_changes.next_cursor}
+    model = names.get(compared.b.model_id) if compared.b.model_id else None
+    more = {"model": model, "pictures": pictures, "next_cursor": found_changes.next_cursor}
     return {"diff": diff, "changes": changes, **more}

@@ -87,7 +87,6 @@ def static(name: str) -> Response:
     return flask.send_from_directory("explorer/static", name)
 
 
-@pages.after_request
 def _protect(reply: Response) -> Response:
     """Let a page load what is ours alone; a script must be one that the page itself names."""
     policy = {
@@ -104,14 +103,12 @@ def _protect(reply: Response) -> Response:
     return reply
 
 
-@pages.errorhandler(UnitAtlasError)
 def _answer_own(error: UnitAtlasError) -> Response:
     reply = _explain(error.status, error.title, error.detail, error.errors)
     reply.headers.extend(error.headers)
     return reply
 
 
-@pages.errorhandler(HTTPException)
 def _answer_http(error: HTTPException) -> Response | HTTPException:
     if error.code is None or error.code < 400:
         return error  # 304 and redirects are no errors
@@ -121,6 +118,11 @@ def _answer_http(error: HTTPException) -> Response | HTTPException:
 def _explain(status: int, title: str, detail: str, errors: Iterable[dict[str, str]]) -> Response:
     page = render("error.html", status=status, title=title, detail=detail, errors=errors)
     return Response(page, status, mimetype="text/html")
+
+
+pages.after_request(_protect)
+pages.register_error_handler(UnitAtlasError, _answer_own)
+pages.register_error_handler(HTTPException, _answer_http)
 
 
 def init_app(app: Flask) -> None:
