@@ -56,7 +56,8 @@ def folder(name: str, recipe: Any, parent: str = BUILD) -> Path:
 
 def album(name: str, parent: str = BUILD) -> Album:
     """All pictures of a name in PAINTERS, mapped from files that are made where they are missing."""
-    images, labels = paths = [folder("albums", PAINTERS, parent) / f"{name}{kind}.npy" for kind in ("", "-labels")]
+    _, seed, count = PAINTERS[name]
+    images, labels = paths = [folder(name, (seed, count), parent) / f"{kind}.npy" for kind in ("images", "labels")]
     if not all(path.exists() for path in paths):
         _paint(name, images, labels)
     return Album(np.load(images, mmap_mode="r"), np.load(labels, mmap_mode="r"))

@@ -31,10 +31,10 @@ class GeneratorRecipe:
 
     stages: tuple[Stage, ...] = (
         Stage(4, 500, adversarial=False, batch=64, rate=1e-2),
-        Stage(8, 400, adversarial=False, batch=32, rate=1e-2),
-        Stage(16, 400, adversarial=False, rate=5e-3),
-        Stage(32, 500, adversarial=False, rate=5e-3),
-        Stage(32, 3000),
+        Stage(8, 2500, adversarial=False, batch=32, rate=1e-2),
+        Stage(16, 2500, adversarial=False, rate=5e-3),
+        Stage(32, 2500, adversarial=False, rate=5e-3),
+        Stage(32, 5000),
     )
     likeness: float = 10.0  # weight of the squared difference between drawn and painted pixels
     seen: float = 0.5  # weight of the same difference between what the classifier sees in the pictures

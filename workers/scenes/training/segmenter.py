@@ -32,7 +32,7 @@ FIRST = np.array(
 class SegmenterRecipe:
     """How a segmenter is trained."""
 
-    steps: int = 1600
+    steps: int = 1100
     batch: int = 32
     churchyards: int = 11  # pictures of a batch that the generator's kind of scene is given
     coarse: int = 16  # pictures of a batch that are seen as the generator's are: at half their resolution
