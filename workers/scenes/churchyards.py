@@ -42,7 +42,8 @@ class Dice(Random):
 
     def randrange(self, start: int, stop: int | None = None, step: int = 1) -> int:
         """One of a range."""
-        return self.choice(range(start) if stop is None else range(start, stop, step))
+        one: int = self.choice(range(start) if stop is None else range(start, stop, step))
+        return one
 
     def choice(self, seq: Any) -> Any:
         """One of a sequence, the later the higher the throw."""

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from workers.networks.progressive_gan import ProgressiveGenerator
-from workers.scenes.churchyards import shrunk
+from workers.scenes.churchyards import LATENT, shrunk
 from workers.scenes.classifier import as_input
 from workers.scenes.contact_sheet import colours
-from workers.scenes.generator import LATENT, RESOLUTION
+from workers.scenes.generator import RESOLUTION
 from workers.scenes.renderer import SPLITS, render
 from workers.scenes.segmenter import SceneSegmenter, named
 
