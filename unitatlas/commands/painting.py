@@ -119,7 +119,7 @@ def _row(painting: Painting) -> Sequence[object]:
 @click.argument("painting", type=click.UUID)
 @_saved
 @click.pass_obj
-def show_painting(client: Client, painting: UUID, **shown: Any) -> None:
+def show_painting(client: Client, /, painting: UUID, **shown: Any) -> None:
     """Show what a painting changed."""
     _show(client, client.painting(painting), **shown)
 
@@ -128,6 +128,6 @@ def show_painting(client: Client, painting: UUID, **shown: Any) -> None:
 @click.argument("painting", type=click.UUID)
 @_saved
 @click.pass_obj
-def repeat_painting(client: Client, painting: UUID, **shown: Any) -> None:
+def repeat_painting(client: Client, /, painting: UUID, **shown: Any) -> None:
     """Paint a painting's document again."""
     _show(client, client.repeat(client.painting(painting)), **shown)

@@ -59,7 +59,8 @@ class Canvas:
         """The picture (H, W, 3) with strokes."""
         with torch.inference_mode():
             outputs = self._halves.back(self.kept, lay(self.maps, strokes))
-            return self._network.latent.pixels(outputs)[0]
+            picture: NDArray[np.uint8] = self._network.latent.pixels(outputs)[0]
+        return picture
 
 
 def as_png(picture: NDArray[np.uint8]) -> bytes:

@@ -32,4 +32,5 @@ def levels(network: Network, layer: str, memory_bytes: int) -> NDArray[np.float3
     count = min(max(FEWEST, VALUES * BATCH // first.numel()), MOST)
     rest = [values(start, min(start + BATCH, count)) for start in range(BATCH, count, BATCH)]
     every = torch.cat([first, *rest], dim=1).numpy()
-    return np.quantile(every, QUANTILE, axis=1, method="hazen").astype(np.float32)
+    found: NDArray[np.float32] = np.quantile(every, QUANTILE, axis=1, method="hazen").astype(np.float32)
+    return found

@@ -60,7 +60,8 @@ def _with_levels(document: Mapping[str, Any], network: Network, memory_bytes: in
 
 def _stroke(stroke: Mapping[str, Any]) -> Stroke:
     values = [0.0] * len(stroke["units"]) if stroke["values"] is None else stroke["values"]
-    mask = unroll(*stroke["mask"]["size"], stroke["mask"]["runs"])
+    height, width = stroke["mask"]["size"]
+    mask = unroll(height, width, stroke["mask"]["runs"])
     return Stroke(stroke["units"], torch.tensor(values, dtype=torch.float32), mask, stroke["strength"])
 
 
@@ -79,7 +80,7 @@ def _measure(
 
 
 def _changes(labels: Labels, pixels: Pixels) -> list[dict[str, Any]]:
-    changes = [
+    changes: list[dict[str, Any]] = [
         {
             "category": category,
             "name": name,
