@@ -98,7 +98,8 @@ class CheckedIntervention:
             values += sets * (8 * self.concepts + (8 * cells if each_cell else 4 * self.features))
             if isinstance(params["value"], dict):
                 values += 4 * cells * most_changed(params, layer)
-        return latents * values
+        needed: int = latents * values
+        return needed
 
     def _artifact_bytes(self) -> int:
         height, width = self.model.input["size"]

@@ -26,7 +26,13 @@ class ConceptField(fields.Field[dict[str, str | None]]):
 
     def __init__(self, description: str = "A name, or a category and a name.", **options: Any) -> None:
         name = {"type": "string", "minLength": 1, "maxLength": 256}
-        forms = [name, OutputSchema, *([{"type": "null"}] if options.get("allow_none") else [])]
+        both = {
+            "type": "object",
+            "properties": {"category": {"type": "string", "minLength": 1}, "name": name},
+            "required": ["category", "name"],
+            "additionalProperties": False,
+        }
+        forms = [name, both, *([{"type": "null"}] if options.get("allow_none") else [])]
         super().__init__(metadata={"description": description, "anyOf": forms}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> dict[str, str | None]:

@@ -23,6 +23,11 @@ TOP = 20
 """Units of a concept that are changed, in the paper."""
 
 
+def _document(properties: dict[str, Any], required: list[str]) -> dict[str, Any]:
+    """The JSON Schema of an object with these properties and no others."""
+    return {"type": "object", "properties": properties, "required": required, "additionalProperties": False}
+
+
 class BestUnitsSchema(Schema):
     """The units of a layer that fit a concept best."""
 
@@ -42,7 +47,8 @@ class UnitsField(fields.Field[Any]):
         unit = fields.Integer(strict=True, validate=validate.Range(0, 2**31 - 1))
         self._list = fields.List(unit, validate=[validate.Length(1, MAX_UNITS), Distinct()])
         listed = {"type": "array", "items": {"type": "integer", "minimum": 0}, "minItems": 1, "uniqueItems": True}
-        super().__init__(metadata={"anyOf": [listed, BestUnitsSchema]}, **options)
+        best = _document({"concept": {}, "top": {"type": "integer", "minimum": 1}, "job": {}}, ["concept"])
+        super().__init__(metadata={"anyOf": [listed, best]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, list):
@@ -64,7 +70,8 @@ class ValueField(fields.Field[Any]):
     def __init__(self, **options: Any) -> None:
         description = "Of an insertion: what each unit becomes; null takes each unit's own 0.995 quantile."
         number, nothing = {"type": "number"}, {"type": "null"}
-        super().__init__(metadata={"description": description, "anyOf": [number, QuantileSchema, nothing]}, **options)
+        quantile = _document({"quantile": {"type": "number", "minimum": 0, "maximum": 1}}, ["quantile"])
+        super().__init__(metadata={"description": description, "anyOf": [number, quantile, nothing]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, dict):
@@ -83,8 +90,8 @@ class WhereField(fields.Field[Any]):
 
     def __init__(self, **options: Any) -> None:
         description = "`everywhere`, in the cells that a `mask` over the picture touches, or at `each-cell` in turn."
-        words = {"enum": [EVERYWHERE, EACH_CELL]}
-        super().__init__(metadata={"description": description, "anyOf": [words, MaskedSchema]}, **options)
+        words, masked = {"enum": [EVERYWHERE, EACH_CELL]}, _document({"mask": {}}, ["mask"])
+        super().__init__(metadata={"description": description, "anyOf": [words, masked]}, **options)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if value in (EVERYWHERE, EACH_CELL):
