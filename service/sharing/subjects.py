@@ -1,5 +1,6 @@
 """What is shared, read from its address and written as one."""
 
+import re
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -12,6 +13,8 @@ from service.errors import Invalid
 from service.sharing.doors import KINDS, Door, Fields, Kind, single
 
 POINTER = "/address"
+_ADDRESS = re.compile(r"/(?!/)")
+"""What begins with two slashes names another host."""
 FORMS = (
     "what can be shared are a unit, a layer (/v1/units?model=...&layer=...), a job, a class's explanation, "
     "a comparison, a painting and a collection, by the address that GET shows them at"
@@ -27,7 +30,8 @@ class Subject(NamedTuple):
 
 def read_address(address: str) -> Subject:
     """What an address of this service shows; raise Invalid where that cannot be shared."""
-    parts = urlsplit(address) if address.startswith("/") else None
+    # a name that holds a null character must not reach the database
+    parts = None if not _ADDRESS.match(address) or "%00" in address else urlsplit(address)
     query = None if parts is None else single(parse_qs(parts.query, keep_blank_values=True))
     if parts is None or query is None:
         raise Invalid(f"{address!r} is no address of this service that can be shared; {FORMS}", POINTER)
