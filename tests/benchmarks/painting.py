@@ -30,25 +30,25 @@ SEGMENTATION = ["model:segmenter", "colors"]
 REDIS_DATABASE = 15
 
 
-def alone(directory: Path) -> dict[str, str]:
-    return {}
-
-
-def team(directory: Path) -> dict[str, str]:
-    address = f"{servers.redis_url()}/{REDIS_DATABASE}"
-    redis.Redis.from_url(address).flushdb()
-    return {
-        "UNITATLAS_DATABASE_URL": servers.create_database(f"unitatlas_{uuid.uuid4().hex[:12]}"),
-        "UNITATLAS_BROKER_URL": address,
-    }
+@contextmanager
+def alone() -> Iterator[dict[str, str]]:
+    yield {}
 
 
 @contextmanager
-def serving(settings: Callable[[Path], dict[str, str]]) -> Iterator[Client]:
+def team() -> Iterator[dict[str, str]]:
+    address, name = f"{servers.redis_url()}/{REDIS_DATABASE}", f"unitatlas_{uuid.uuid4().hex[:12]}"
+    redis.Redis.from_url(address).flushdb()
+    yield {"UNITATLAS_DATABASE_URL": servers.create_database(name), "UNITATLAS_BROKER_URL": address}
+    servers.drop_database(name)
+
+
+@contextmanager
+def serving(settings: dict[str, str]) -> Iterator[Client]:
     """A client of a service that runs with these settings."""
     with tempfile.TemporaryDirectory() as name:
         directory, port = Path(name), demo._free_port()
-        environment = demo._environment(directory / "data", port) | settings(directory)
+        environment = demo._environment(directory / "data", port) | settings
         environment |= {"UNITATLAS_DEVICE": "cpu", "UNITATLAS_PAINTING_SECONDS": "60"}
         with (
             (directory / "service.log").open("wb") as log,
@@ -89,8 +89,8 @@ def main() -> None:
     """Measure both ways to run."""
     print(f"| {REQUESTS} paintings, ms | bound | further stroke, median | 90 % | new picture, median | 90 % | load |")
     print("|---|---|---|---|---|---|---|", flush=True)
-    for title, settings, bound in (("alone: SQLite, files", alone, 250), ("team: PostgreSQL, Redis", team, 120)):
-        with serving(settings) as client:
+    for title, way, bound in (("alone: SQLite, files", alone, 250), ("team: PostgreSQL, Redis", team, 120)):
+        with way() as settings, serving(settings) as client:
             further, new = (measure(client, latent) for latent in (lambda number: 0, lambda number: 1000 + number))
         figures = [figure for times in (further, new) for figure in (median(times), np.quantile(times, 0.9))]
         shown = " | ".join(f"{figure:.0f}" for figure in figures)
