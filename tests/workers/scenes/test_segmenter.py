@@ -61,8 +61,8 @@ def test_the_shipped_weights_are_small_and_name_what_is_painted(scenes: Album, c
     network = load_segmenter()
     assert not network.training
     assert network(torch.zeros(2, 3, 64, 64)).shape == (2, len(OUTPUTS), 32, 32)
-    assert score(network, scenes, coarse=False)["object"][0] > 0.8
-    assert score(network, churchyards, coarse=True)["object"][0] > 0.85
+    assert score(network, scenes, coarse=False)["object"][0] > 0.7
+    assert score(network, churchyards, coarse=True)["object"][0] > 0.8
 
 
 def test_a_score_is_counted_cell_by_cell(scenes: Album) -> None:
