@@ -104,7 +104,8 @@ class CheckedIntervention:
     def _artifact_bytes(self) -> int:
         height, width = self.model.input["size"]
         kept: int = self.request.params["keep"] * len(self.layers)
-        return 2 * kept * height * width * PICTURE_BYTES
+        needed: int = 2 * kept * height * width * PICTURE_BYTES
+        return needed
 
 
 def most_changed(params: Mapping[str, Any], layer: Layer) -> int:
