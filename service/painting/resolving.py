@@ -19,6 +19,8 @@ from service.painting.schemas import DRAW, TOP
 
 DRAWN_QUANTILE = 0.01
 """A unit is drawn as the level that this share of its activations exceeds (Bau et al., PNAS 2020)."""
+MAX_DRAWN = 2**26
+"""Values of a seed up to the end of a latent: all of them are drawn for it, and more would outlast the deadline."""
 
 
 @dataclass(frozen=True)
@@ -136,6 +138,8 @@ def _check_latent(latent: Mapping[str, Any], shape: Sequence[int]) -> None:
     length = math.prod(shape)
     if "vector" in latent and len(latent["vector"]) != length:
         raise Invalid(f"{len(latent['vector'])} numbers are given; a latent has {length}", "/latent/vector")
+    if "index" in latent and latent["index"] >= MAX_DRAWN // length:
+        raise Invalid(f"latents of {length} numbers go from 0 to {MAX_DRAWN // length - 1}", "/latent/index")
 
 
 def _check_units(units: Sequence[int], layer: Layer, pointer: str) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+import pytest
 import sqlalchemy as sa
 from flask.testing import FlaskClient
 
@@ -171,6 +172,7 @@ def test_strokes_that_may_do_nothing_are_told(client: FlaskClient, planted: Plan
 
 REFUSED: list[tuple[dict[str, Any], str, str]] = [
     ({"latent": {"vector": [0.0] * 5}}, "/latent/vector", "5 numbers are given; a latent has 6"),
+    ({"latent": {"seed": 1, "index": 50}}, "/latent/index", "latents of 6 numbers go from 0 to 49"),
     ({"latent": {"seed": 1}}, "/latent", "give"),
     ({"latent": {"seed": 1, "index": 1, "vector": [1]}}, "/latent", "give"),
     ({"latent": {"seed": -1, "index": 0}}, "/latent/seed", ""),
@@ -198,8 +200,9 @@ REFUSED: list[tuple[dict[str, Any], str, str]] = [
 
 
 def test_what_cannot_be_painted_is_refused_and_changes_nothing(
-    client: FlaskClient, planted: Planted, sessions: Sessions
+    client: FlaskClient, planted: Planted, sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("service.painting.resolving.MAX_DRAWN", 300)
     for given, pointer, problem in REFUSED:
         reply = client.post(URL, json=body(**given))
         assert reply.status_code == 422, (given, reply.json)
