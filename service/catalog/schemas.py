@@ -59,7 +59,7 @@ def check_latent(shape: list[int]) -> None:
 
 def check_range(ends: list[float]) -> None:
     """Refuse a range that is empty or the wrong way round."""
-    if not ends[0] < ends[1]:
+    if len(ends) == 2 and not ends[0] < ends[1]:
         raise ValidationError("not the values that become 0 and 255, the lower one first")
 
 

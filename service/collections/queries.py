@@ -143,8 +143,8 @@ def change_collection(
     lock_collection(session, collection)
     if collection.version != version:
         raise Conflict(f"the collection is at version {collection.version}; look at it and change that", "/version")
+    _raise_version(session, collection)  # asks the time, which would flush a name that is taken
     collection.name, collection.note = name, note
-    _raise_version(session, collection)
     _flush(session, name)
     _remove_units(session, collection)
     _write_units(session, collection, places)

@@ -124,7 +124,14 @@ def test_a_class_is_explained_by_attacks(client: Client, job: str) -> None:
     towards = client.explain(BEACH, model=MODEL, layer=LAYER).attacks
     assert towards.as_target is not None
     assert (towards.as_target.job, towards.as_target.images, towards.as_target.success_rate) == (job, 2, 0.5)
-    assert (towards.as_target.groups or {})["source"] == {"images": 3, "mean": -2.5, "low": 1.0, "high": 2.0}
+    group = (towards.as_target.groups or {})["source"]
+    assert {name: group[name] for name in ("images", "mean", "low", "high")} == {
+        "images": 3,
+        "mean": -2.5,
+        "low": 1.0,
+        "high": 2.0,
+    }
+    assert (group["absolute_mean"], group["absolute_low"], group["absolute_high"]) == (3.0, 2.75, 3.25)
     assert towards.as_source == []
     (source,) = client.explain(FOREST, model=MODEL, layer=LAYER).attacks.as_source
     assert (source.target, source.succeeded, source.mean_l2) == (BEACH, 1, 0.5)

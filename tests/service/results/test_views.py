@@ -135,6 +135,7 @@ def test_a_unit_has_all_that_was_found_of_it(client: FlaskClient, job: uuid.UUID
         "top_images": [{"image": "a.png", "digest": "c" * 64, "peak": 3.5}],
         "history": [{"job": str(job), "current": True, "threshold": 1.5, "label": detector["label"]}],
         "imported": [],
+        "annotations": [],
         **dict.fromkeys(("importance", "accuracy_change", "accuracy_change_low", "accuracy_change_high")),
         "effects": [],
         "attacks": [],
