@@ -33,6 +33,13 @@ class Distinct(validate.Validator):
 class Segmentation(fields.Field[list[str]]):
     """One way to segment the images, or a list of several; read as masks, segmenters by their names, then colors."""
 
+    def __init__(self, *, metadata: dict[str, Any], **options: Any) -> None:
+        name = {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"}
+        bounds = {"minItems": 1, "maxItems": MAX_SEGMENTATIONS, "uniqueItems": True}
+        several = {"type": "array", "items": name, **bounds}
+        nothing = [{"type": "null"}] if options.get("allow_none") else []
+        super().__init__(metadata=metadata | {"anyOf": [name, several, *nothing]}, **options)
+
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[str]:
         names = value if isinstance(value, list) else [value]
         if not 1 <= len(names) <= MAX_SEGMENTATIONS:

@@ -115,7 +115,6 @@ class PaintingRequestSchema(Schema):
         metadata={
             "description": "`colors`, `model:<name of a segmenter>` or a list of them: what the pictures are searched "
             "for. null takes that of the dissection, without one `colors`.",
-            "anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}, {"type": "null"}],
         },
     )
     dissection = fields.UUID(

@@ -5,10 +5,9 @@ from marshmallow import fields, validate
 from service.catalog.schemas import Real
 from service.jobs.checks import GENERATED_GRID
 from service.jobs.estimates import PERMUTATION, ROTATION, UNTRAINED
-from service.jobs.fields import SEGMENTATION, Distinct, Segmentation
+from service.jobs.fields import Distinct, Segmentation
 from service.jobs.latents import DISSECTED, LatentsSchema
 from service.jobs.requests.submission import MAX_LAYERS, SubmissionSchema, cutoff
-from service.jobs.segmentation import MAX_SEGMENTATIONS
 
 CONTROLS = (PERMUTATION, ROTATION, UNTRAINED)
 
@@ -68,17 +67,6 @@ class DissectionRequestSchema(SubmissionSchema):
             "description": "`masks`, `colors`, `model:<name of a segmenter>` or a list of several. A concept that "
             "several of them name is one. null is `masks`, which the pictures of a generator have not: theirs must be "
             "named.",
-            "anyOf": [
-                {"type": "null"},
-                {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
-                {
-                    "type": "array",
-                    "items": {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
-                    "minItems": 1,
-                    "maxItems": MAX_SEGMENTATIONS,
-                    "uniqueItems": True,
-                },
-            ],
         },
     )
     halves = fields.Boolean(

@@ -7,11 +7,10 @@ from marshmallow import fields, validate
 
 from service.api import Schema
 from service.catalog.schemas import Real
-from service.jobs.fields import SEGMENTATION, Distinct, Segmentation
+from service.jobs.fields import Distinct, Segmentation
 from service.jobs.latents import EVALUATING, RANKING, LatentsSchema
 from service.jobs.requests.attack import OneOrMore
 from service.jobs.requests.submission import MAX_LAYERS, SubmissionSchema
-from service.jobs.segmentation import MAX_SEGMENTATIONS
 from service.painting.masks import MaskField
 from service.painting.schemas import ConceptField
 from service.results.interventions.tables import EACH_CELL, EVERYWHERE, INSERT, REMOVE
@@ -155,17 +154,6 @@ class InterventionRequestSchema(SubmissionSchema):
         metadata={
             "description": "`colors`, `model:<name of a segmenter>` or several: what the pictures are searched for. "
             "null takes that of the dissection which chose the units, halves included; without one `colors`.",
-            "anyOf": [
-                {"type": "null"},
-                {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
-                {
-                    "type": "array",
-                    "items": {"type": "string", "pattern": rf"^({SEGMENTATION})$(?!\n)"},
-                    "minItems": 1,
-                    "maxItems": MAX_SEGMENTATIONS,
-                    "uniqueItems": True,
-                },
-            ],
         },
     )
     halves = fields.Boolean(
