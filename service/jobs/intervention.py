@@ -193,7 +193,7 @@ def _find_target(wanted: Mapping[str, str | None] | None, segmentation: CheckedS
             f"the pictures are not searched for a concept {name!r}{near}; name a segmentation that is", "/target"
         )
     if len(found) > 1:
-        categories = ", ".join(category for category, _ in found)
+        categories = ", ".join(sorted(category for category, _ in found))
         raise Invalid(
             f"{name!r} is a concept of several categories, {categories}; name one of them", "/target/category"
         )
