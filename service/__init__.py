@@ -52,6 +52,7 @@ def _blueprints() -> list[Blueprint]:
     from service.results.interventions.views import blueprint as interventions
     from service.results.views import blueprint as results
     from service.sharing.views import blueprint as sharing
+    from service.webhooks.views import blueprint as webhooks
 
     return [
         catalog,
@@ -66,6 +67,7 @@ def _blueprints() -> list[Blueprint]:
         annotations,
         collections,
         sharing,
+        webhooks,
         artifacts,
         access,
         health,

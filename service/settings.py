@@ -1,5 +1,6 @@
 """Every setting of the service and its workers, read once from UNITATLAS_* variables."""
 
+import ipaddress
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -7,6 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from service.errors import InvalidSetting
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
+TRUTH = {"true": True, "1": True, "false": False, "0": False}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,11 +62,24 @@ class Settings:
 
     segmentation_cache_bytes: int = 10 * 2**30
     """Labels of segmenters that are kept for later jobs; the oldest are forgotten first."""
+    webhook_http: bool = False
+    """Whether webhooks may lead to addresses without TLS."""
+    webhook_networks: str = ""
+    """Networks, with commas between, that webhooks may lead to beside public addresses: `10.1.0.0/16`."""
 
     @property
     def sqlalchemy_url(self) -> str:
         """The address of the database, the embedded one where none is named."""
         return self.database_url or f"sqlite:///{self.data_dir.absolute() / 'unitatlas.sqlite3'}"
+
+    @property
+    def trusted_networks(self) -> list[Network]:
+        """The networks that webhooks may lead to beside public addresses; raise InvalidSetting for what is none."""
+        texts = [text.strip() for text in self.webhook_networks.split(",") if text.strip()]
+        try:
+            return [ipaddress.ip_network(text) for text in texts]
+        except ValueError as error:
+            raise InvalidSetting(f"UNITATLAS_WEBHOOK_NETWORKS={self.webhook_networks!r}: {error}") from None
 
     @property
     def artifact_dir(self) -> Path:
@@ -88,7 +105,9 @@ class Settings:
             name = f"UNITATLAS_{setting.name.upper()}"
             if variables.get(name):
                 given[setting.name] = _parse(name, variables[name], setting.type)
-        return cls(**given)
+        settings = cls(**given)
+        _ = settings.trusted_networks  # what is no network is told at once
+        return settings
 
 
 def _parse(name: str, text: str, kind: object) -> object:
@@ -96,6 +115,6 @@ def _parse(name: str, text: str, kind: object) -> object:
         return Path(text)
     assert isinstance(kind, type)
     try:
-        return kind(text)
-    except ValueError:
+        return TRUTH[text.lower()] if kind is bool else kind(text)
+    except (ValueError, KeyError):
         raise InvalidSetting(f"{name}={text!r} is not of type {kind.__name__}") from None

@@ -13,6 +13,7 @@ from service.results.attacks import tables as attacks
 from service.results.effects import tables as effects
 from service.results.interventions import tables as interventions
 from service.sharing import tables as sharing
+from service.webhooks import tables as webhooks
 
 __all__ = [
     "Table",
@@ -28,4 +29,5 @@ __all__ = [
     "painting",
     "results",
     "sharing",
+    "webhooks",
 ]

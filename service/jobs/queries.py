@@ -28,6 +28,8 @@ from service.jobs.tables import (
 from service.pagination import Page, PageRequest, paginate
 from service.results.effects.tables import LayerAblation
 from service.results.tables import OWN_METHOD, LayerDissection
+from service.webhooks.messages import job_message
+from service.webhooks.queries import find_listening, tell
 
 SHARED_STATES = ("queued", "running", "succeeded")
 """States in which a job answers for later requests for the same work."""
@@ -91,6 +93,12 @@ def finish_job(
     job.summary = None if summary is None else dict(summary)
     _take_back(session, job)
     record_event(session, job, state, {"error": job.error} if job.error else {})
+    _tell(session, job)
+
+
+def _tell(session: Session, job: Job) -> None:
+    if webhooks := find_listening(session, job.team_id):
+        tell(session, webhooks, *job_message(job, subject_names(session, [job])), job.id)
 
 
 def _take_back(session: Session, job: Job) -> None:

@@ -79,6 +79,16 @@ CALLS: Mapping[str, Call] = {
     "POST /v1/shares": Call("/v1/shares", 201, 404, {"address": f"/v1/models/{MODEL}/layers/{LAYER}/units/1"}),
     "GET /v1/shares/<uuid:share_id>": Call("{share}", 200, 404),
     "DELETE /v1/shares/<uuid:share_id>": Call("{share}", 200, 404),
+    "GET /v1/webhooks": Call("/v1/webhooks", 200, EMPTY),
+    "POST /v1/webhooks": Call("/v1/webhooks", 422, 422, {"url": "http://127.0.0.1/"}),
+    "GET /v1/webhooks/<uuid:webhook_id>": Call("{webhook}", 200, 404),
+    "PUT /v1/webhooks/<uuid:webhook_id>": Call("{webhook}", 200, 404, {"url": "https://example.com/", "active": True}),
+    "POST /v1/webhooks/<uuid:webhook_id>/rotate": Call("{webhook}/rotate", 200, 404),
+    "POST /v1/webhooks/<uuid:webhook_id>/test": Call("{webhook}/test", 202, 404),
+    "GET /v1/webhooks/<uuid:webhook_id>/deliveries": Call("{webhook}/deliveries", 200, 404),
+    "GET /v1/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>": Call("{delivery}", 200, 404),
+    "POST /v1/webhooks/<uuid:webhook_id>/deliveries/<uuid:delivery_id>/resend": Call("{delivery}/resend", 202, 404),
+    "DELETE /v1/webhooks/<uuid:webhook_id>": Call("{webhook}", 204, 404),
     "PUT /v1/artifacts/<digest>": Call(f"/v1/artifacts/{picture(0)}", 200, 422, b"nothing"),
     "GET /v1/artifacts/<digest>": Call(f"/v1/artifacts/{picture(0)}", 200, 404),
     "HEAD /v1/artifacts/<digest>": Call(f"/v1/artifacts/{picture(0)}", 200, 404),
@@ -156,7 +166,10 @@ def test_who_may_do_what(app: Flask, client_of: MakeClient, blue: Planted) -> No
         own.post("/v1/members", json={"name": name, "role": "reader"})
     key = own.post("/v1/keys", json={"name": f"{MARK} key", "member": f"{MARK}a"}).json["prefix"]
     share = own.post("/v1/shares", json={"address": blue.world.addresses["unit"]})
+    webhook = own.post("/v1/webhooks", json={"url": f"https://{MARK}.example/"}).headers["Location"]
+    delivery = own.post(f"{webhook}/test").headers["Location"]
     places = {**blue.world.addresses, "share": share.headers["Location"], "key": f"/v1/keys/{key}"}
+    places |= {"webhook": webhook, "delivery": delivery}
     link = share.json["links"]["page"].rstrip("/")
     scopes = {name: view.scope for name, view in calls_of(app).items()}
     callers = {
