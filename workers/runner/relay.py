@@ -17,6 +17,7 @@ from service.database import Sessions, reading
 from service.painting.queries import expire_overdue
 from service.settings import Settings
 from workers.runner import relay_queries
+from workers.runner.relay_couriers import start_couriers
 from workers.runner.relay_queries import Holder
 
 T = TypeVar("T")
@@ -33,7 +34,8 @@ class Relay:
         self.celery = celery
 
     def run(self) -> None:
-        """Do rounds until the process ends."""
+        """Do rounds, and have messages sent beside them, until the process ends."""
+        start_couriers(self.settings, self.sessions)
         while True:
             self.round()
             time.sleep(self.settings.relay_seconds)
