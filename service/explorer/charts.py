@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any, NamedTuple
 
+from service.painting.masks import Mask
+
 WIDTH, HEIGHT = 640, 240
 MARGIN_LEFT, MARGIN_BOTTOM, MARGIN_TOP, MARGIN_RIGHT = 48, 34, 12, 16
 BAR = 240
@@ -78,6 +80,25 @@ class Whisker(NamedTuple):
     at: float
     low: float
     high: float
+
+
+class Cells(NamedTuple):
+    """Cells of a layer's map side by side, from a column and a row on."""
+
+    x: int
+    y: int
+    width: int
+
+
+def draw_cells(mask: Mapping[str, Any], height: int, width: int) -> list[Cells]:
+    """The cells of a map (height, width) that a stroke's mask over the picture touches, row by row."""
+    of_picture = Mask(mask["size"][0], mask["size"][1], mask["runs"])
+    touched = of_picture.scaled(height, width).pixels()
+    found = []
+    for y, row in enumerate(touched.tolist()):
+        ends = [x for x in range(width + 1) if (x < width and row[x]) != (x > 0 and row[x - 1])]
+        found += [Cells(start, y, stop - start) for start, stop in zip(ends[::2], ends[1::2], strict=True)]
+    return found
 
 
 def stack(chart: Sequence[Mapping[str, Any]], most: int) -> list[Segment]:

@@ -7,6 +7,7 @@ from service.catalog import queries as catalog
 from service.catalog.schemas import ClassesQuerySchema
 from service.context import db, team_id
 from service.explorer import charts, found, queries
+from service.explorer.linking import shared
 from service.explorer.pages import pages, render
 from service.explorer.schemas import ClassQuerySchema
 from service.pagination import PageRequest
@@ -40,7 +41,7 @@ def show_class(query: dict[str, Any]) -> str:
     return render(
         "class.html",
         explained=describe_explanation(explained),
-        places=places,
+        places=[] if shared() else places,
         units=found.show_affected(explained.units),
         curves=charts.draw_curves(explained.row.curves),
         removed=explained.row.curves,

@@ -8,11 +8,15 @@ from typing import Any
 import marshmallow as ma
 from werkzeug.datastructures import MultiDict
 
+from service.explorer.generator_queries import FittedConcept
 from service.explorer.pages import pages
 from service.jobs.attack_methods import METHODS
+from service.jobs.latents import DISSECTED, EVALUATING
 from service.jobs.requests import JobRequestSchema
 from service.jobs.requests.dissection import CONTROLS
+from service.jobs.requests.intervention import TOP
 from service.jobs.segmentation import COLORS, MASKS, SEGMENTER
+from service.results.interventions.tables import EACH_CELL, EVERYWHERE, INSERT, REMOVE
 
 Option = tuple[str, str]
 """What is sent, and what is read."""
@@ -28,22 +32,29 @@ class Field:
     options: Sequence[Option] | None = None
     several: bool = False
     chosen: Sequence[str] = ()
-    """What is chosen before anybody chose."""
+    """What is chosen, or written, before anybody was here."""
+    parsed: bool = False
+    """Whether what is sent of an option is JSON."""
     hint: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Subject:
-    """What the fields choose from."""
+    """A model's kind, and what the fields choose from."""
 
+    kind: str
     layers: Sequence[str]
     classes: Sequence[str]
     datasets: Sequence[str]
     segmenters: Sequence[str]
+    concepts: Sequence[FittedConcept] = ()
+    """Of a generator those that its units are known to fit."""
 
 
 def fields_of(kind: str, subject: Subject) -> Sequence[Field]:
     """The fields of the form for a kind of job."""
+    if subject.kind == "generator":
+        return _FIELDS_OF_GENERATORS[kind](subject)
     dataset = Field(name="dataset", title="Dataset", options=_plain(subject.datasets))
     return [dataset, *_FIELDS[kind](subject)]
 
@@ -97,9 +108,63 @@ def _of_attack(subject: Subject) -> Sequence[Field]:
     ]
 
 
+def _latents(default: Mapping[str, int], what: str) -> Sequence[Field]:
+    count, seed = str(default["count"]), str(default["seed"])
+    return [
+        Field(name="latents.seed", title=f"Seed of the latents {what}", chosen=[seed]),
+        Field(name="latents.first", title="First latent", hint="0 unless you say otherwise"),
+        Field(name="latents.count", title="Latents", chosen=[count], hint="each is a picture"),
+    ]
+
+
+def _drawn(subject: Subject) -> Sequence[Option]:
+    """What pictures that are drawn can be searched for."""
+    return _plain([*(SEGMENTER + name for name in subject.segmenters), COLORS])
+
+
+def _of_generator(subject: Subject) -> Sequence[Field]:
+    ways = _drawn(subject)
+    return [
+        Field(name="layers", title="Layers", options=_plain(subject.layers), several=True, chosen=subject.layers[-1:]),
+        Field(name="segmentation", title="Segmentation", options=ways, several=True, chosen=[ways[0][0]]),
+        *_latents(DISSECTED, "dissected on"),
+        Field(name="quantile", title="Share above the threshold", hint="0.01 unless you say otherwise"),
+        Field(name="top_images", title="Pictures shown of each unit", hint="5 unless you say otherwise"),
+        Field(name="controls", title="Controls", options=_plain(CONTROLS), several=True),
+    ]
+
+
+def _of_intervention(subject: Subject) -> Sequence[Field]:
+    concepts = [
+        (json.dumps({"category": c.category, "name": c.name}), f"{c.name} ({c.category})") for c in subject.concepts
+    ]
+    layers, wheres = _plain(subject.layers), [(EVERYWHERE, "everywhere"), (EACH_CELL, "in each cell in turn")]
+    actions = [(REMOVE, "removed: they become 0"), (INSERT, "inserted: they become a high level of their own")]
+    return [
+        Field(name="layer", title="Layers", options=layers, several=True, chosen=subject.layers[-1:]),
+        Field(name="units.concept", title="The best units of", options=concepts, parsed=True),
+        Field(name="units.top", title="How many of them", hint=f"{TOP} unless you say otherwise"),
+        Field(name="action", title="They are", options=actions),
+        Field(name="where", title="Where", options=wheres),
+        *_latents(EVALUATING, "measured on"),
+        Field(
+            name="segmentation",
+            title="Segmentation, else that of the dissection",
+            options=_drawn(subject),
+            several=True,
+        ),
+        Field(name="random", title="Random sets of each size", hint="5 unless you say otherwise, in each cell none"),
+        Field(
+            name="ranking", title="Ranked by their own effect, too", options=[("", "no"), ("{}", "yes")], parsed=True
+        ),
+        Field(name="keep", title="Pictures kept before and after", hint="20 unless you say otherwise"),
+    ]
+
+
 _FIELDS = {"dissection": _of_dissection, "ablation": _of_ablation, "attack": _of_attack}
-KINDS = tuple(_FIELDS)
-"""Of jobs that a form can ask for."""
+_FIELDS_OF_GENERATORS = {"dissection": _of_generator, "intervention": _of_intervention}
+KINDS = {"classifier": tuple(_FIELDS), "generator": tuple(_FIELDS_OF_GENERATORS), "segmenter": ()}
+"""Of jobs that a form can ask for, by kind of model."""
 
 
 def body_of(kind: str, model: str, fields: Sequence[Field], given: MultiDict[str, str]) -> dict[str, Any]:
@@ -114,7 +179,7 @@ def body_of(kind: str, model: str, fields: Sequence[Field], given: MultiDict[str
 
 
 def _value(field: Field, values: Sequence[str]) -> Any:
-    if field.options is not None:
+    if field.options is not None and not field.parsed:
         return list(values) if field.several else values[0]
     try:
         return json.loads(values[0])

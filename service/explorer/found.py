@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from service.collections.queries import Collected
 from service.context import db, team_id
 from service.explorer import queries
 from service.pagination import PageRequest
@@ -41,6 +42,11 @@ def best(limit: int, **filters: Any) -> Sequence[Mapping[str, Any]]:
 def show(units: Sequence[FoundUnit]) -> Sequence[Mapping[str, Any]]:
     """These units."""
     return _with_intervals([(unit, describe_unit(unit, unit)) for unit in units])
+
+
+def show_collected(units: Sequence[Collected]) -> Sequence[Mapping[str, Any]]:
+    """Units of a collection with what is noted of them."""
+    return _with_intervals([(unit.found, describe_unit(unit, unit.found) | {"note": unit.note}) for unit in units])
 
 
 def show_affected(rows: Sequence[Affected]) -> Sequence[Mapping[str, Any]]:

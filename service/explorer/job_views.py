@@ -11,15 +11,18 @@ from service.catalog import queries as catalog
 from service.context import db, services, team_id
 from service.errors import Invalid
 from service.explorer import forms, found, queries
+from service.explorer.generator_queries import concepts_of_layers, edited_pictures
+from service.explorer.linking import shared
 from service.explorer.pages import pages, render, see_other
 from service.explorer.schemas import CompareQuerySchema, NewJobSchema, StartSchema
 from service.jobs import events, submission
 from service.jobs import queries as jobs
+from service.jobs.checks import GENERATOR
 from service.jobs.replies import describe
 from service.jobs.schemas import JobsQuerySchema
 from service.jobs.tables import ACTIVE_STATES, JOB_STATES
 from service.jobs.views import check, publish_shards
-from service.pagination import PageRequest
+from service.pagination import MAX_LIMIT, PageRequest
 from service.parsing import parse_json
 from service.results.comparing import queries as comparing
 from service.results.comparing.pairs import corresponding
@@ -55,7 +58,8 @@ def show_job(job_id: UUID) -> str:
         events=last.data,
         summary=job.summary if job.state == "succeeded" else None,
         units=found.best(SOME, job=str(job.id)) if found_units else [],
-        others=queries.other_dissections(db(), team_id(), job) if found_units else [],
+        others=queries.other_dissections(db(), team_id(), job) if found_units and not shared() else [],
+        edited=edited_pictures(db(), job.id, SOME) if job.kind == "intervention" else [],
     )
 
 
@@ -86,14 +90,16 @@ def _to_job(job_id: UUID) -> Response:
 @pages.arguments(NewJobSchema, location="query")
 def new_job(query: dict[str, Any], name: str) -> str:
     """Ask for a job by a form; once it is filled in, tell what the job would cost."""
-    fields = forms.fields_of(query["kind"], _subject(name))
-    body = forms.body_of(query["kind"], name, fields, request.args)
+    subject = _subject(name)
+    kind = _kind(query["kind"], subject, name)
+    fields = forms.fields_of(kind, subject)
+    body = forms.body_of(kind, name, fields, request.args)
     estimate, problem = _estimate(body) if query["estimate"] else (None, None)
     return render(
         "new_job.html",
         model=name,
-        kind=query["kind"],
-        kinds=forms.KINDS,
+        kind=kind,
+        kinds=forms.KINDS[subject.kind],
         fields=fields,
         asked=query["estimate"],
         body=json.dumps(body, indent=2, ensure_ascii=False),
@@ -104,9 +110,24 @@ def new_job(query: dict[str, Any], name: str) -> str:
 
 def _subject(name: str) -> forms.Subject:
     model = catalog.get_model(db(), team_id(), name).model
-    layers = [layer.name for layer in catalog.layers_of(db(), model)]
+    layers = catalog.layers_of(db(), model)
     datasets, segmenters = catalog.dataset_names(db(), team_id()), catalog.model_names(db(), team_id(), "segmenter")
-    return forms.Subject(layers, catalog.classes_of(db(), model), sorted(datasets), sorted(segmenters))
+    return forms.Subject(
+        kind=model.kind,
+        layers=[layer.name for layer in layers],
+        classes=catalog.classes_of(db(), model),
+        datasets=sorted(datasets),
+        segmenters=sorted(segmenters),
+        concepts=concepts_of_layers(db(), *layers) if model.kind == GENERATOR else [],
+    )
+
+
+def _kind(wanted: str | None, subject: forms.Subject, model: str) -> str:
+    """The kind of job that the form asks for; raise Invalid where there is none of a model of such a kind."""
+    kinds = forms.KINDS[subject.kind]
+    if wanted not in (None, *kinds) or not kinds:
+        raise Invalid(f"{model!r} is a {subject.kind}; of that there is {' or '.join(kinds) or 'no job'}", "query:kind")
+    return wanted or kinds[0]
 
 
 def _estimate(body: dict[str, Any]) -> tuple[Any, Invalid | None]:
@@ -135,15 +156,19 @@ def start_job(form: dict[str, Any]) -> Response:
 def compare(page: PageRequest) -> str:
     """Compare two dissections, which a form chooses."""
     a, b = (page.filters[side] for side in "ab")
-    choices = describe(db(), jobs.list_jobs(db(), team_id(), PageRequest(200, filters=_DISSECTIONS)).data)
+    choices = [] if shared() else _dissections()
     if a is None or b is None:
         return render("compare.html", a=a, b=b, choices=choices, diff=None)
     layers = {name: page.filters[name] for name in ("layer_a", "layer_b")}
     compared = comparing.find_comparison(db(), team_id(), a, b, **layers)
-    return render("compare.html", a=a, b=b, choices=choices, filters=page.filters, **_differences(compared, page))
+    named = {name: value for name, value in layers.items() if value is not None}
+    more = {"filters": page.filters, "layers": named, **_differences(compared, page)}
+    return render("compare.html", a=a, b=b, choices=choices, **more)
 
 
-_DISSECTIONS = {"kind": "dissection", "state": "succeeded"}
+def _dissections() -> list[dict[str, Any]]:
+    wanted = PageRequest(MAX_LIMIT, filters={"kind": "dissection", "state": "succeeded"})
+    return describe(db(), jobs.list_jobs(db(), team_id(), wanted).data)
 
 
 def _differences(compared: comparing.Comparison, page: PageRequest) -> dict[str, Any]:
@@ -157,7 +182,8 @@ def _differences(compared: comparing.Comparison, page: PageRequest) -> dict[str,
     found_changes = comparing.list_changes(db(), corresponding(pairs), page)
     layers = {pair.a.dissection_id: pair.a.name for pair in by_unit}
     changes = [describe_change(row, layers) for row in found_changes.data]
-    wanted = {(change["layer"], change["unit"]) for change in changes}
+    # the pictures of two whole jobs are no part of what a link to their comparison shows
+    wanted = set() if shared() else {(change["layer"], change["unit"]) for change in changes}
     sides = {"a": compared.a.id, "b": compared.b.id}
     pictures = {side: queries.units_in_run(db(), team_id(), id, wanted) for side, id in sides.items()}
     model = names.get(compared.b.model_id) if compared.b.model_id else None

@@ -15,19 +15,28 @@ from werkzeug.exceptions import HTTPException
 from service.api import Blueprint
 from service.context import caller
 from service.errors import UnitAtlasError
+from service.explorer.linking import href, shared, under
 from service.parsing import Parser
 
 
 class FormParser(Parser):
-    """Reads query strings as a browser's forms write them: a field that was left empty was not given."""
+    """Reads what a browser's forms send: a field that was left empty was not given."""
 
     # each schema says itself what it makes of fields that it does not know
     DEFAULT_UNKNOWN_BY_LOCATION = {**Parser.DEFAULT_UNKNOWN_BY_LOCATION, "query": None}  # noqa: RUF012
 
     def load_querystring(self, req: Request, schema: ma.Schema) -> Any:
         """The query string without empty fields."""
-        given = MultiDict((name, value) for name, value in req.args.items(multi=True) if value)
-        return MultiDictProxy(given, schema)
+        return _filled_in(req.args, schema)
+
+    def load_form(self, req: Request, schema: ma.Schema) -> Any:
+        """The body of a form without empty fields."""
+        return _filled_in(req.form, schema)
+
+
+def _filled_in(fields: MultiDict[str, str], schema: ma.Schema) -> MultiDictProxy:
+    given = MultiDict((name, value) for name, value in fields.items(multi=True) if value)
+    return MultiDictProxy(given, schema)
 
 
 class Pages(Blueprint):
@@ -45,7 +54,8 @@ pages = Pages()
 
 def render(template: str, **values: Any) -> str:
     """The page that a template makes of these values."""
-    return flask.render_template(template, here=here, as_json=as_json, may=may, nonce=_nonce(), **values)
+    helpers = {"here": here, "as_json": as_json, "may": may, "href": href, "under": under, "shared": shared}
+    return flask.render_template(template, nonce=_nonce(), **helpers, **values)
 
 
 def see_other(address: str) -> Response:
@@ -128,6 +138,6 @@ pages.register_error_handler(HTTPException, _answer_http)
 def init_app(app: Flask) -> None:
     """Serve the pages."""
     # each registers its views
-    from service.explorer import class_views, job_views, sign_in_views, views  # noqa: F401
+    from service.explorer import class_views, job_views, paint_views, sign_in_views, team_views, views  # noqa: F401
 
     app.register_blueprint(pages)

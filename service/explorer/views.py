@@ -2,15 +2,24 @@
 
 from typing import Any, cast
 
+from flask import Response
+
+from service.annotations.queries import annotations_of
+from service.annotations.replies import describe_annotation
 from service.catalog import queries as catalog
 from service.catalog.replies import describe_model
-from service.context import db, team_id
+from service.collections.queries import list_collections
+from service.collections.replies import describe_collection
+from service.context import caller, db, team_id
 from service.explorer import charts, found, queries
-from service.explorer.pages import pages, render
+from service.explorer.forms import KINDS
+from service.explorer.generator_queries import measured_on
+from service.explorer.linking import page_of
+from service.explorer.pages import may, pages, render, see_other
 from service.explorer.schemas import ConceptQuerySchema, LayerQuerySchema, SearchSchema
 from service.jobs import queries as jobs
 from service.jobs.replies import describe
-from service.pagination import PageQuery, PageRequest
+from service.pagination import MAX_LIMIT, PageQuery, PageRequest
 from service.results.effects.explaining_queries import count_important
 from service.results.effects.replies import describe_class, describe_seen
 from service.results.effects.unit_queries import see_unit
@@ -22,15 +31,15 @@ from service.results.search_queries import list_concepts as search_concepts
 
 FEW, SOME = 6, 12
 """Units and names that stand for all there are."""
-SUBJECTS = ("dissection", "ablation", "attack")
-"""Kinds of jobs whose results are shown."""
 
 
 @pages.get("/")
 @pages.requires("read")
 @pages.arguments(SearchSchema, location="query")
-def home(query: dict[str, Any]) -> str:
-    """Show what is new, or what a search finds."""
+def home(query: dict[str, Any]) -> str | Response:
+    """Show what is new, or what a search finds; to whoever follows a link, what that shows."""
+    if (share := caller().share) is not None:
+        return see_other(page_of(share))
     if query["q"] is not None:
         return render("search.html", q=query["q"], **_search(query["q"]))
     newest = jobs.list_jobs(db(), team_id(), PageRequest(SOME)).data
@@ -83,7 +92,7 @@ def show_model(name: str) -> str:
         dissected=dissected,
         bars=charts.stack_layers(dissected),
         jobs=describe(db(), newest.data),
-        kinds=SUBJECTS if model.model.kind == "classifier" else (),
+        kinds=KINDS[model.model.kind],
     )
 
 
@@ -122,16 +131,28 @@ def show_unit(query: dict[str, Any], model: str, layer: str, unit: int) -> str:
     seen = see_unit(db(), team_id(), model, layer, unit, query["job"])
     dissected = details_of(db(), team_id(), seen.found) if seen.found else None
     described = describe_seen(seen, dissected, imported_of(db(), team_id(), seen))
+    row = queries.get_layer(db(), team_id(), model, layer)
+    measured = measured_on(db(), row, unit)
     return render(
         "unit.html",
         unit=described,
-        layer=queries.get_layer(db(), team_id(), model, layer),
+        layer=row,
         job=query["job"],
         current=seen.found is not None and seen.found.current,
         histogram=charts.draw_unit(described),
         changes=charts.draw_changes(described["effects"], "accuracy_change"),
         shifts=charts.draw_changes(described["attacks"], "mean_peak_change"),
+        measured=measured,
+        removed=charts.draw_changes([found._asdict() for found in measured], "change"),
+        annotations=[describe_annotation(said) for said in annotations_of(db(), team_id(), model, layer, unit)],
+        collections=_collections() if may("write") else [],
     )
+
+
+def _collections() -> list[dict[str, Any]]:
+    """The newest collections, to choose from."""
+    listed = list_collections(db(), team_id(), PageRequest(MAX_LIMIT))
+    return [describe_collection(*row) for row in listed.data]
 
 
 @pages.get("/concepts")

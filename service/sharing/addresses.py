@@ -9,6 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from flask import Flask
+from werkzeug.utils import append_slash_redirect
 
 PREFIX = "/shared"
 TOKEN = "unitatlas.share"  # noqa: S105 (the name of a place)
@@ -26,9 +27,12 @@ class SharedAddresses:
         """Serve a request, behind a link if its address says so."""
         path: str = environ.get("PATH_INFO", "")
         if (match := _SHARED.match(path)) is not None:
+            if match[0] == path:
+                redirected: Iterable[bytes] = append_slash_redirect(environ)(environ, start_response)
+                return redirected
             environ[TOKEN] = match["token"]
             environ["SCRIPT_NAME"] = environ.get("SCRIPT_NAME", "") + match[0]
-            environ["PATH_INFO"] = path[match.end() :] or "/"
+            environ["PATH_INFO"] = path[match.end() :]
         served: Iterable[bytes] = self._app(environ, start_response)
         return served
 

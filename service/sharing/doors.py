@@ -31,6 +31,11 @@ class Door:
     within: Sequence[str] = ()
     free: Sequence[str] = ()
 
+    def values(self, shown: Fields) -> dict[str, str]:
+        """The parameters by which the view is asked for the thing."""
+        names = {**self.path, **self.query, **{name: name for name in self.within}}
+        return {name: value for name, of in names.items() if (value := shown[of]) is not None}
+
     def fits(self, shown: Fields, path: Mapping[str, object], query: Query) -> bool:
         """Whether a request names the thing that is shown, and nothing else."""
         given = single(query)
@@ -52,11 +57,15 @@ def single(query: Query) -> dict[str, str] | None:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of thing: its fields that are never open, the others, and its doors, the thing itself first."""
+    """A kind of thing: its fields that are never open, the others, and its doors, the thing itself first.
+
+    `pages` are those that lead to pages for people.
+    """
 
     needed: Sequence[str]
     open: Sequence[str]
     doors: Sequence[Door]
+    pages: Sequence[Door]
 
     @property
     def fields(self) -> Sequence[str]:
@@ -72,11 +81,13 @@ KINDS: Mapping[str, Kind] = {
         ("model", "layer", "unit"),
         ("job",),
         [Door(view="results.get_unit", path=_same("model", "layer", "unit"), query=_same("job"))],
+        [Door(view="explorer.show_unit", path=_same("model", "layer", "unit"), query=_same("job"))],
     ),
     "layer": Kind(
         ("model", "layer"),
         ("job",),
         [Door(view="results.list_units", query=_same("model", "layer", "job"), free=_FOUND)],
+        [Door(view="explorer.show_layer", path=_same("model", "layer"), query=_same("job"), free=_FOUND)],
     ),
     "job": Kind(
         ("job_id",),
@@ -88,6 +99,11 @@ KINDS: Mapping[str, Kind] = {
             Door(view="results.list_units", query={"job": "job_id"}, free=_FOUND),
             Door(view="attacks.list_attacks", query={"job": "job_id"}, free=(*PAGE, "outcome")),
         ],
+        [
+            Door(view="explorer.show_job", path=_same("job_id")),
+            Door(view="explorer.list_units", query={"job": "job_id"}, free=_FOUND),
+            Door(view="explorer.list_attacks", query={"job": "job_id"}, free=(*PAGE, "outcome")),
+        ],
     ),
     "class": Kind(
         ("name",),
@@ -97,6 +113,13 @@ KINDS: Mapping[str, Kind] = {
                 view="effects.explain_class",
                 path=_same("name"),
                 query=_same("model", "layer", "job"),
+                free=("units",),
+            )
+        ],
+        [
+            Door(
+                view="explorer.show_class",
+                query={"class": "name", **_same("model", "layer", "job")},
                 free=("units",),
             )
         ],
@@ -113,24 +136,36 @@ KINDS: Mapping[str, Kind] = {
                 free=(*PAGE, "change"),
             ),
         ],
+        [
+            Door(
+                view="explorer.compare",
+                query=_same("a", "b"),
+                within=("layer_a", "layer_b"),
+                free=(*PAGE, "change"),
+            )
+        ],
     ),
     "painting": Kind(
         ("painting_id",),
         (),
         [Door(view="paintings.get_one", path=_same("painting_id"), free=("inline",))],
+        [Door(view="explorer.show_painting", path=_same("painting_id"))],
     ),
     "collection": Kind(
         ("collection_id",),
         (),
         [Door(view="collections.get_one", path=_same("collection_id"))],
+        [Door(view="explorer.show_collection", path=_same("collection_id"))],
     ),
 }
 
 ALWAYS = ("access.get_session",)
 """Views that tell anybody about themselves."""
+ENTRANCE = Door(view="explorer.home")
+"""Where a link begins: it leads on to the page of its thing."""
 
 
 def opens(kind: str, shown: Fields, view: str, path: Mapping[str, object], query: Query) -> bool:
     """Whether a link to a thing opens what a request asks for."""
-    doors = (door for door in KINDS[kind].doors if door.view == view)
-    return view in ALWAYS or any(door.fits(shown, path, query) for door in doors)
+    doors = (*KINDS[kind].doors, *KINDS[kind].pages, ENTRANCE)
+    return view in ALWAYS or any(door.view == view and door.fits(shown, path, query) for door in doors)

@@ -10,7 +10,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.routing import RequestRedirect
 
 from service.errors import Invalid
-from service.sharing.doors import KINDS, Door, Fields, Kind, single
+from service.sharing.doors import KINDS, Door, Fields, Kind, opens, single
 
 POINTER = "/address"
 _ADDRESS = re.compile(r"/(?!/)")
@@ -65,6 +65,11 @@ def _read(kind: Kind, door: Door, path: Mapping[str, Any], query: Mapping[str, s
 def address_of(subject: Subject) -> str:
     """Where the thing is shown, without what belongs to a page of it."""
     door = KINDS[subject.kind].doors[0]
-    names = {**door.path, **door.query, **{name: name for name in door.within}}
-    values = {name: subject.fields[of] for name, of in names.items() if subject.fields[of] is not None}
-    return current_app.url_map.bind("").build(door.view, values)
+    return current_app.url_map.bind("").build(door.view, door.values(subject.fields))
+
+
+def shows_address(subject: Subject, address: str) -> bool:
+    """Whether a link to the thing opens an address of this service."""
+    parts = urlsplit(address)
+    view, path = _match(unquote(parts.path))
+    return opens(*subject, view, path, parse_qs(parts.query, keep_blank_values=True))

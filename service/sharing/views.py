@@ -1,20 +1,15 @@
 """Links that show one thing of the team."""
 
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from service.access.keys import digest_of, make_token
 from service.api import Blueprint
-from service.context import caller, db, team_id
-from service.database import now
-from service.errors import Invalid
+from service.context import db, team_id
 from service.pagination import Page, PageRequest
 from service.sharing import queries
-from service.sharing.replies import describe_made, describe_share
-from service.sharing.schemas import LIFETIME, LONGEST, MadeShareSchema, NewShareSchema, ShareSchema
-from service.sharing.showing import check_subject
-from service.sharing.subjects import read_address
+from service.sharing.making import make_share
+from service.sharing.replies import describe_share
+from service.sharing.schemas import MadeShareSchema, NewShareSchema, ShareSchema
 
 blueprint = Blueprint("sharing", "Links that show one thing to whoever has them, and nothing else.")
 
@@ -34,18 +29,8 @@ def list_all(page: PageRequest) -> Page:
 @blueprint.response(201, MadeShareSchema)
 def share(body: dict[str, Any]) -> Any:
     """Make a link that shows what is at an address; it is shown this once."""
-    subject = check_subject(db(), team_id(), read_address(body["address"]))
-    token, until = make_token(), _end(body["expires_at"])
-    made = queries.add_share(db(), team_id(), digest_of(token), *subject, caller().name, until)
-    return describe_made(made, token), 201, {"Location": f"/v1/shares/{made.id}"}
-
-
-def _end(wanted: datetime | None) -> datetime:
-    time = now(db())
-    end = wanted or time + LIFETIME
-    if not time < end <= time + LONGEST:
-        raise Invalid(f"a link lasts until a time to come, at most {LONGEST.days} days", "/expires_at")
-    return end
+    made = make_share(body["address"], body["expires_at"])
+    return made, 201, {"Location": f"/v1/shares/{made['id']}"}
 
 
 @blueprint.get("/shares/<uuid:share_id>")

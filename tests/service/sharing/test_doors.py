@@ -92,7 +92,7 @@ def test_a_link_is_no_key(blue: Planted) -> None:
     assert blue.own.get(f"{link}/v1/jobs").status_code == 404
 
 
-@pytest.mark.parametrize("path", ["/shared", "/shared/", "/shared/x", "/shared/x/v1/units", "/shared/../v1/units"])
+@pytest.mark.parametrize("path", ["/shared", "/shared/", "/shared/x/", "/shared/x/v1/units", "/shared/../v1/units"])
 def test_no_link(blue: Planted, path: str) -> None:
     assert blue.stranger().get(path).status_code in (401, 404)
 
