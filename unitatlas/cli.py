@@ -18,6 +18,7 @@ from unitatlas.commands import (
     painting,
     results,
     team,
+    webhooks,
 )
 from unitatlas.errors import JobFailed, Problem, ServiceUnreachable, UploadError
 from unitatlas.export import NotExportable
@@ -62,6 +63,7 @@ for command in (
     team.list_audit,
     noting.collections,
     noting.annotations,
+    webhooks.webhooks,
     local.start,
     local.keys,
     local.demonstrate,

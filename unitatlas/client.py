@@ -21,6 +21,7 @@ from unitatlas.team import Team
 from unitatlas.transport import Transport
 from unitatlas.types import Class, Concept, Dataset, Estimate, Layer, Model, Unit, UnitDetails
 from unitatlas.uploads import open_source, upload
+from unitatlas.webhooks import Webhooks
 
 DEFAULT_URL = "http://127.0.0.1:8000"
 
@@ -42,6 +43,7 @@ class Client:
         key = os.environ.get("UNITATLAS_KEY") if key is None else key
         self._transport = Transport(url, key, timeout)
         self.team = Team(self._transport)
+        self.webhooks = Webhooks(self._transport)
 
     def __enter__(self) -> Self:
         return self
