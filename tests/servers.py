@@ -12,6 +12,8 @@ import psycopg
 import redis
 import sqlalchemy as sa
 
+from service.tables import Table
+
 LISTENING_POSTGRES = "postgresql://postgres@127.0.0.1:5432/postgres"
 LISTENING_REDIS = "redis://127.0.0.1:6379"
 
@@ -69,10 +71,10 @@ def _start_redis() -> str:
     return f"redis://{server.host}:{server.port}"
 
 
-def create_database(name: str, template: str = "template0") -> str:
-    """Create a database, a copy of the template, on the test server and return its address."""
+def create_database(name: str) -> str:
+    """Create an empty database on the test server and return its address."""
     with psycopg.connect(postgres_url(), autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
+        connection.execute(f'CREATE DATABASE "{name}" TEMPLATE template0')
     return sa.make_url(postgres_url()).set(database=name).render_as_string(hide_password=False)
 
 
@@ -80,3 +82,15 @@ def drop_database(name: str) -> None:
     """Drop a database, whoever is still connected to it."""
     with psycopg.connect(postgres_url(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def empty_database(url: str) -> None:
+    """Make a migrated database as good as new, whoever is still connected to it."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid != pg_backend_pid()"
+        )
+        # those that refer first; TRUNCATE would make each table's files anew
+        connection.execute("; ".join(f'DELETE FROM "{table.name}"' for table in reversed(Table.metadata.sorted_tables)))
+        connection.execute("SELECT setval(quote_ident(sequencename)::regclass, start_value, false) FROM pg_sequences")

@@ -1,6 +1,8 @@
 """Migrations run up and down on both databases, keep rows, and match the tables."""
 
+import uuid
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
@@ -14,19 +16,17 @@ from service.tables import Table
 from tests import servers
 
 
-@pytest.fixture
-def empty(settings: Settings) -> Iterator[sa.Connection]:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[sa.Connection]:
     """A connection to a database without any table."""
-    if settings.database_url:
-        name = sa.make_url(settings.database_url).database
-        servers.drop_database(name)
-        servers.create_database(name)
-    else:
-        (settings.data_dir / "unitatlas.sqlite3").unlink()
-    engine = make_engine(settings)
+    name = f"unitatlas_{uuid.uuid4().hex[:12]}"
+    url = servers.create_database(name) if request.param == "postgresql" else ""
+    engine = make_engine(Settings(data_dir=tmp_path, database_url=url))
     with engine.begin() as connection:
         yield connection
     engine.dispose()
+    if url:
+        servers.drop_database(name)
 
 
 def test_migrations_match_the_tables(empty: sa.Connection) -> None:

@@ -63,6 +63,7 @@ def connection(engine: sa.Engine) -> Iterator[sa.Connection]:
     Base.metadata.create_all(engine)
     with engine.connect() as connection:
         yield connection
+    Base.metadata.drop_all(engine)
 
 
 def walk(session: Session, statement: Any, keys: Any, limit: int, descending: bool) -> list[Page]:
