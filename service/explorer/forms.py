@@ -49,6 +49,8 @@ class Subject:
     segmenters: Sequence[str]
     concepts: Sequence[FittedConcept] = ()
     """Of a generator those that its units are known to fit."""
+    dissected: Sequence[str] = ()
+    """Its layers of which that is known."""
 
 
 def fields_of(kind: str, subject: Subject) -> Sequence[Field]:
@@ -141,7 +143,7 @@ def _of_intervention(subject: Subject) -> Sequence[Field]:
     layers, wheres = _plain(subject.layers), [(EVERYWHERE, "everywhere"), (EACH_CELL, "in each cell in turn")]
     actions = [(REMOVE, "removed: they become 0"), (INSERT, "inserted: they become a high level of their own")]
     return [
-        Field(name="layer", title="Layers", options=layers, several=True, chosen=subject.layers[-1:]),
+        Field(name="layer", title="Layers", options=layers, several=True, chosen=subject.dissected[-1:]),
         Field(name="units.concept", title="The best units of", options=concepts, parsed=True),
         Field(name="units.top", title="How many of them", hint=f"{TOP} unless you say otherwise"),
         Field(name="action", title="They are", options=actions),

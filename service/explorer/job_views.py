@@ -111,6 +111,7 @@ def new_job(query: dict[str, Any], name: str) -> str:
 def _subject(name: str) -> forms.Subject:
     model = catalog.get_model(db(), team_id(), name).model
     layers = catalog.layers_of(db(), model)
+    dissected = queries.dissected_layers(db(), [layer.id for layer in layers])
     datasets, segmenters = catalog.dataset_names(db(), team_id()), catalog.model_names(db(), team_id(), "segmenter")
     return forms.Subject(
         kind=model.kind,
@@ -119,6 +120,7 @@ def _subject(name: str) -> forms.Subject:
         datasets=sorted(datasets),
         segmenters=sorted(segmenters),
         concepts=concepts_of_layers(db(), *layers) if model.kind == GENERATOR else [],
+        dissected=[layer.name for layer in layers if layer.id in dissected],
     )
 
 
