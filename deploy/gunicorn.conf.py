@@ -1,5 +1,13 @@
 """How gunicorn serves the API: settings come from UNITATLAS_* variables, as everywhere."""
 
+import os
+import shutil
+import tempfile
+from typing import Any
+
+# before prometheus_client is imported: the processes count together, so that /metrics is the same whichever answers
+os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="unitatlas-metrics-"))
+
 from service.settings import Settings
 
 _settings = Settings.from_environment()
@@ -12,3 +20,8 @@ workers = 2
 threads = 64
 # what is changed is changed by starting anew
 control_socket_disable = True
+
+
+def on_exit(server: Any) -> None:
+    """Remove what the processes counted."""
+    shutil.rmtree(os.environ["PROMETHEUS_MULTIPROC_DIR"], ignore_errors=True)

@@ -21,12 +21,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     settings = settings or Settings.from_environment()
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
-    services = _make_services(settings)
     # What is first here sees a request first and its reply last.
     logs.init_app(app)
-    metrics.init_app(app, services)
+    metrics.init_app(app)
     security.init_app(app)
-    context.init_app(app, services)
+    context.init_app(app, make_services(settings))
     guard.init_app(app)
     addresses.init_app(app)
     api.init_app(app)
@@ -74,7 +73,8 @@ def _blueprints() -> list[Blueprint]:
     ]
 
 
-def _make_services(settings: Settings) -> Services:
+def make_services(settings: Settings) -> Services:
+    """What one process makes once for these settings."""
     engine = make_engine(settings)
     store = ArtifactStore(settings.artifact_dir)
     return Services(settings, engine, make_sessions(engine), store, make_celery(settings))

@@ -6,6 +6,7 @@ from service.artifacts import tables as artifacts
 from service.catalog import tables as catalog
 from service.collections import tables as collections
 from service.database import Table
+from service.health import tables as health
 from service.jobs import tables as jobs
 from service.painting import tables as painting
 from service.results import tables as results
@@ -24,6 +25,7 @@ __all__ = [
     "catalog",
     "collections",
     "effects",
+    "health",
     "interventions",
     "jobs",
     "painting",

@@ -204,6 +204,14 @@ def test_the_api_container_s_command_refuses_without_a_key_and_serves_with_one(
         assert client.get("/v1/models").status_code == 401
         key = {"Authorization": f"Bearer {made.stdout.strip()}"}
         assert client.get("/v1/models", headers=key).json() == {"data": [], "next_cursor": None}
+        _assert_processes_count_together(client)
+
+
+def _assert_processes_count_together(client: httpx.Client) -> None:
+    for _ in range(30):
+        httpx.get(f"{client.base_url}/v1/no-such-thing")  # each over a connection of its own, so that both answer
+    counted = 'unitatlas_request_seconds_count{endpoint="none",method="GET",status="404"} 30.0'
+    assert all(counted in httpx.get(f"{client.base_url}/metrics").text for _ in range(6))
 
 
 @contextmanager

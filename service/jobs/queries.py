@@ -255,7 +255,12 @@ def _flush_shared(session: Session, job: Job) -> None:
 
 def count_workers(session: Session) -> int:
     """How many workers were seen lately."""
-    return session.scalars(sa.select(sa.func.count()).where(Worker.seen_at > now(session) - WORKER_LIFETIME)).one()
+    return session.scalars(sa.select(sa.func.count()).where(seen_lately(session))).one()
+
+
+def seen_lately(session: Session) -> sa.ColumnElement[bool]:
+    """What holds of a worker that is there."""
+    return Worker.seen_at > now(session) - WORKER_LIFETIME
 
 
 def find_layer_dissection(session: Session, layer_id: int, job_id: uuid.UUID | None) -> uuid.UUID | None:

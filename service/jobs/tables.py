@@ -66,6 +66,8 @@ class Job(Table):
     """Grows with every visible change; what long polls and ETags compare."""
     error: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
     summary: Mapped[dict[str, Any] | None] = mapped_column(sa.JSON(none_as_null=True))
+    request_id: Mapped[str | None] = mapped_column(sa.String(64))
+    """Of the request that submitted it, which the log lines of its workers carry, too."""
     created_at: Mapped[datetime]
     started_at: Mapped[datetime | None]
     cancel_requested_at: Mapped[datetime | None]
@@ -159,5 +161,10 @@ class Worker(Table):
 
     name: Mapped[str] = mapped_column(sa.String(128), primary_key=True)
     device: Mapped[str] = mapped_column(sa.String(32))
+    shards: Mapped[dict[str, Any]]
+    """How many it has done since its process began, by the kind of their job."""
+    gpu_used_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
+    """Memory of its GPU in use by anybody; None without CUDA."""
+    gpu_total_bytes: Mapped[int | None] = mapped_column(sa.BigInteger)
     started_at: Mapped[datetime]
     seen_at: Mapped[datetime]

@@ -10,7 +10,7 @@ from service.jobs.queries import WORKER_LIFETIME
 from service.jobs.tables import Worker
 from service.settings import Settings
 from workers import __main__ as commands
-from workers.runner.queries import announce_worker
+from workers.runner.queries import Load, announce_worker
 
 
 def test_a_worker_is_seen_while_it_announces_itself(settings: Settings) -> None:
@@ -23,7 +23,7 @@ def test_a_worker_is_seen_while_it_announces_itself(settings: Settings) -> None:
 
     assert exit_code("one") == 1
     with sessions.begin() as session:
-        announce_worker(session, full_name, "cpu")
+        announce_worker(session, full_name, Load("cpu", {}, None, None))
     assert (exit_code("one"), exit_code("another")) == (0, 1)
     with sessions.begin() as session:
         session.get_one(Worker, full_name).seen_at -= WORKER_LIFETIME + timedelta(seconds=1)

@@ -3,8 +3,9 @@
 import logging
 import time
 import uuid
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import Any, TypeVar
@@ -36,6 +37,8 @@ class Process:
     sessions: Sessions
     store: ArtifactStore
     kinds: Mapping[str, JobKind]
+    done: Counter[str] = field(default_factory=Counter)
+    """How many shards it has done, by the kind of their job."""
 
 
 @dataclass(frozen=True)
@@ -112,7 +115,9 @@ def _run(process: Process, claim: Claim, heartbeat: Heartbeat) -> list[uuid.UUID
     context = _context(process, claim, heartbeat)
     result = kind.run(context)
     seconds = time.monotonic() - started
-    return _patiently(process, lambda session: queries.commit(session, claim, kind, context, result, seconds))
+    opened = _patiently(process, lambda session: queries.commit(session, claim, kind, context, result, seconds))
+    process.done[kind.name] += 1
+    return opened
 
 
 def _context(process: Process, claim: Claim, heartbeat: Heartbeat) -> RunningShard:

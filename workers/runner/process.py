@@ -13,6 +13,7 @@ from service.database import make_engine, make_sessions
 from service.settings import Settings
 from workers.runner import queries
 from workers.runner.executing import Process
+from workers.runner.queries import Load
 
 NAME_VARIABLE = "UNITATLAS_WORKER_NAME"
 """Carries the worker's name to the process it spawns, which inherits nothing but the environment."""
@@ -45,6 +46,20 @@ def _prepare_device(settings: Settings) -> str:
     return device
 
 
+def load_of(process: Process) -> Load:
+    """What a worker tells of itself."""
+    return Load(process.settings.device, dict(process.done), *_gpu_memory(process.settings.device))
+
+
+def _gpu_memory(device: str) -> tuple[int | None, int | None]:
+    if not device.startswith("cuda"):
+        return None, None
+    import torch
+
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free, total
+
+
 @worker_process_init.connect
 def announce(**_: object) -> None:
     """Keep this worker's row in the database fresh for as long as the process lives."""
@@ -57,7 +72,7 @@ def _announce_forever() -> None:
         try:
             process = this_process()
             with process.sessions.begin() as session:
-                queries.announce_worker(session, os.environ[NAME_VARIABLE], process.settings.device)
+                queries.announce_worker(session, os.environ[NAME_VARIABLE], load_of(process))
         except Exception:  # the next round tries again; meanwhile /readyz misses this worker
             log.warning("this worker could not be announced", exc_info=True)
         pause.wait(ANNOUNCE_SECONDS)

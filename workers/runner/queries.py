@@ -8,7 +8,7 @@ import uuid
 from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum, auto
-from typing import Any
+from typing import Any, NamedTuple
 
 import sqlalchemy as sa
 from sqlalchemy.orm import Session
@@ -36,6 +36,15 @@ class Claim:
     stage: str
     index: int
     payload: dict[str, Any]
+
+
+class Load(NamedTuple):
+    """What a worker tells of itself, see `service.jobs.tables.Worker`."""
+
+    device: str
+    shards: dict[str, int]
+    gpu_used_bytes: int | None
+    gpu_total_bytes: int | None
 
 
 class Standing(Enum):
@@ -237,14 +246,11 @@ def _pause(settings: Settings, attempt: int) -> timedelta:
     return timedelta(seconds=settings.retry_seconds * 2 ** min(attempt - 1, MOST_DOUBLINGS))
 
 
-def announce_worker(session: Session, name: str, device: str) -> None:
-    """Note that the worker is alive."""
-    time = now(session)
-    seen = session.execute(
-        sa.update(Worker).where(Worker.name == name).values(device=device, seen_at=time).returning(Worker.name)
-    )
-    if seen.first() is None:
-        session.add(Worker(name=name, device=device, started_at=time, seen_at=time))
+def announce_worker(session: Session, name: str, load: Load) -> None:
+    """Note that the worker is alive, and what it tells of itself."""
+    told = {**load._asdict(), "seen_at": now(session)}
+    if session.scalar(sa.update(Worker).where(Worker.name == name).values(**told).returning(Worker.name)) is None:
+        session.add(Worker(name=name, started_at=told["seen_at"], **told))
 
 
 def was_seen(session: Session, name: str) -> bool:

@@ -5,6 +5,7 @@ import threading
 import time
 
 from service.database import Sessions, reading
+from service.health.queries import DELIVERED, REFUSED, raise_tally
 from service.settings import Settings
 from service.webhooks import queries
 from service.webhooks.sending import Sender
@@ -48,6 +49,7 @@ class Courier:
         answer = self.sender.send(sending.url, headers, sending.body)
         with self.sessions.begin() as session:
             state = queries.settle(session, sending, *answer)
+            raise_tally(session, DELIVERED if state == "delivered" else REFUSED)
         log.info("delivery %s, attempt %d: %s, now %s", sending.delivery_id, sending.attempt, answer.status, state)
         return True
 

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from service.database import now
 from service.errors import DeadlinePassed, WorkerLost
+from service.health.queries import LEASE_EXPIRIES, raise_tally
 from service.jobs.queries import REPLY_LIFETIME, finish_job
 from service.jobs.tables import ACTIVE_STATES, FIRST_STAGE, IdempotentReply, Job, Shard, Stage, Worker
 from service.settings import Settings
@@ -75,6 +76,7 @@ def reap(session: Session, seen: Shard, settings: Settings) -> Holder | None:
         "where memory ran out a smaller job helps, and the log of the worker names the cause"
     )
     requeue(session, job, shard, settings, error)
+    raise_tally(session, LEASE_EXPIRIES)
     return holder
 
 

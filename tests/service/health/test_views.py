@@ -12,15 +12,22 @@ from flask.testing import FlaskClient
 from service import create_app
 from service.access.queries import make_team
 from service.database import Sessions, now
+from service.health.queries import LEASE_EXPIRIES, raise_tally
 from service.jobs.tables import Job, Worker
 from service.migrations import newest_revision
 from service.settings import Settings
+from workers.runner.queries import Load, announce_worker
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    return create_app(settings)  # that has counted no requests
 
 
 @pytest.fixture
 def worker(sessions: Sessions) -> None:
     with sessions.begin() as session:
-        session.add(Worker(name="w", device="cpu", started_at=now(session), seen_at=now(session)))
+        session.add(Worker(name="w", device="cpu", shards={}, started_at=now(session), seen_at=now(session)))
 
 
 def add_job(sessions: Sessions, kind: str, state: str, age: float = 0.0) -> None:
@@ -102,6 +109,35 @@ def test_metrics(client: FlaskClient, sessions: Sessions) -> None:
     oldest = next(float(line.split()[1]) for line in lines if line.startswith("unitatlas_oldest_queued_seconds "))
     assert 100 <= oldest < 160
     assert any('endpoint="health.healthz"' in line and line.endswith(" 1.0") for line in lines)
+
+
+def test_metrics_of_workers(client: FlaskClient, sessions: Sessions) -> None:
+    with sessions.begin() as session:
+        announce_worker(session, "gpu@host", Load("cuda:1", {"dissection": 3}, 2**30, 2**34))
+        announce_worker(session, "gone@host", Load("cpu", {"ablation": 1}, None, None))
+        announce_worker(session, "cpu@host", Load("cpu", {}, None, None))
+        announce_worker(session, "gpu@host", Load("cuda:1", {"dissection": 5, "attack": 2}, 2**31, 2**34))
+        session.get_one(Worker, "gone@host").seen_at -= timedelta(minutes=1)
+    lines = client.get("/metrics").text.splitlines()
+    assert {
+        line for line in lines if line.startswith(("unitatlas_shards_total", "unitatlas_gpu", "unitatlas_workers"))
+    } == {
+        "unitatlas_workers 2.0",
+        'unitatlas_shards_total{kind="dissection",worker="gpu@host"} 5.0',
+        'unitatlas_shards_total{kind="attack",worker="gpu@host"} 2.0',
+        'unitatlas_gpu_memory_used_bytes{worker="gpu@host"} 2.147483648e+09',
+        'unitatlas_gpu_memory_total_bytes{worker="gpu@host"} 1.7179869184e+10',
+    }
+
+
+def test_what_is_counted_is_kept(client: FlaskClient, sessions: Sessions) -> None:
+    for _ in range(3):
+        with sessions.begin() as session:
+            raise_tally(session, LEASE_EXPIRIES)
+    with pytest.raises(ZeroDivisionError), sessions.begin() as session:
+        raise_tally(session, LEASE_EXPIRIES)
+        raise ZeroDivisionError
+    assert "unitatlas_lease_expiries_total 3.0" in client.get("/metrics").text
 
 
 def test_metrics_of_nothing(client: FlaskClient) -> None:

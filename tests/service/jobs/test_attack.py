@@ -225,7 +225,7 @@ def test_what_attacks_took_so_far_is_what_they_will_take(ask, made, team):
     job_id = uuid.UUID(ask(**SMALL).json["id"])
     with made.sessions.begin() as session:
         time = now(session)
-        session.add(Worker(name="w", device="cpu", started_at=time, seen_at=time))
+        session.add(Worker(name="w", device="cpu", shards={}, started_at=time, seen_at=time))
         model_seconds = session.scalars(sa.select(Model.forward_seconds).where(Model.name == "vgg")).one()
     assert ask("/v1/jobs:estimate", **SMALL).json["seconds"] == pytest.approx(model_seconds * (100 + 200 * 20 * 3))
     with made.sessions.begin() as session:

@@ -169,7 +169,7 @@ def test_estimates_learn_from_what_was_measured(post, made):
     with made.sessions.begin() as session:
         long_ago = now(session).replace(year=2020)
         for name, seen_at in (("a", now(session)), ("b", now(session)), ("c", long_ago)):
-            session.add(Worker(name=name, device="cpu", started_at=long_ago, seen_at=seen_at))
+            session.add(Worker(name=name, device="cpu", shards={}, started_at=long_ago, seen_at=seen_at))
     estimate = post("/v1/jobs:estimate", max_images=200).json
     assert estimate["workers"] == 2
     assert estimate["seconds"] == (200 * (32.0 / 64) + 80 * 0.005) / 2  # 80 units to measure
@@ -177,7 +177,7 @@ def test_estimates_learn_from_what_was_measured(post, made):
 
 def test_before_the_first_measurement_the_dry_run_counts(post, made):
     with made.sessions.begin() as session:
-        session.add(Worker(name="a", device="cpu", started_at=now(session), seen_at=now(session)))
+        session.add(Worker(name="a", device="cpu", shards={}, started_at=now(session), seen_at=now(session)))
     assert post("/v1/jobs:estimate", max_images=200).json["seconds"] == 200 * 0.01 + 80 * 0.005
 
 

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from service.access.tables import Team
 from service.broker import count_hints, make_celery
 from service.database import Sessions, now
+from service.health.queries import LEASE_EXPIRIES, read_tallies
 from service.jobs import queries as jobs
 from service.jobs.tables import IdempotentReply, Job, Shard, Worker
 from service.settings import Settings
@@ -54,6 +55,8 @@ def test_a_lease_that_ran_out_frees_the_shard_and_ends_its_task(relay: Relay, se
     assert (shard.state, shard.attempt, shard.lease_owner, shard.task_id) == ("queued", 1, None, None)
     assert shard.not_before > ago(sessions, seconds=0)
     assert terminated(relay) == [("task", ["gone@host"])]
+    with sessions() as session:
+        assert read_tallies(session)[LEASE_EXPIRIES] == 1
 
 
 def test_a_shard_that_loses_every_worker_fails_its_job(relay: Relay, sessions: Sessions, queue: Queue) -> None:
@@ -158,7 +161,7 @@ def test_old_replies_and_lost_workers_are_forgotten(relay: Relay, sessions: Sess
             reply = {"key": str(hours), "request_digest": "0", "job_id": job_id, "status": 202}
             session.add(IdempotentReply(team_id=team_id, created_at=time - timedelta(hours=hours), **reply))
             seen_at = time - timedelta(minutes=hours)
-            session.add(Worker(name=str(hours), device="cpu", started_at=seen_at, seen_at=seen_at))
+            session.add(Worker(name=str(hours), device="cpu", shards={}, started_at=seen_at, seen_at=seen_at))
     relay.prune()
     with sessions() as session:
         assert list(session.scalars(sa.select(IdempotentReply.key))) == ["1"]

@@ -13,6 +13,7 @@ import sqlalchemy as sa
 import standardwebhooks
 
 from service.database import Sessions, now
+from service.health.queries import DELIVERED, REFUSED, read_tallies
 from service.jobs import queries as jobs
 from service.jobs.tables import Job
 from service.settings import Settings
@@ -106,6 +107,8 @@ def test_what_was_refused_is_tried_again_later_and_later(courier: Courier, sessi
             make_due(sessions)
         assert deliver_all(courier) == 1
     assert delivery_of(sessions, delivery_id).state == "delivered"
+    with sessions() as session:
+        assert (read_tallies(session)[DELIVERED], read_tallies(session)[REFUSED]) == (1, 2)
     assert len({message.headers["webhook-id"] for message in receiver.messages}) == 1
     assert len({message.body for message in receiver.messages}) == 1
 

@@ -1,0 +1,15 @@
+"""What is counted across processes, for Prometheus."""
+
+import sqlalchemy as sa
+from sqlalchemy.orm import Mapped, mapped_column
+
+from service.database import Table
+
+
+class Tally(Table):
+    """How often something has happened so far."""
+
+    __tablename__ = "tallies"
+
+    name: Mapped[str] = mapped_column(sa.String(64), primary_key=True)
+    count: Mapped[int] = mapped_column(sa.BigInteger)
