@@ -2,7 +2,7 @@
 
 from flask import Flask
 
-from service import api, context, document, logs, problems, security
+from service import api, context, document, logs, problems, request_log, security
 from service.access import guard
 from service.api import Blueprint
 from service.artifacts.store import ArtifactStore
@@ -22,7 +22,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     app = Flask(__name__, static_folder=None)
     app.config["MAX_CONTENT_LENGTH"] = settings.max_body_bytes
     # What is first here sees a request first and its reply last.
-    logs.init_app(app)
+    request_log.init_app(app)
     metrics.init_app(app)
     security.init_app(app)
     context.init_app(app, make_services(settings))

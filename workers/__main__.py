@@ -1,11 +1,11 @@
 """`python -m workers run|seen|relay`."""
 
-import logging
 import os
 import socket
 
 import click
 
+from service import logs
 from service.database import make_engine, make_sessions, reading
 from service.settings import Settings
 
@@ -13,7 +13,7 @@ from service.settings import Settings
 @click.group()
 def main() -> None:
     """The processes that do the work."""
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    logs.configure()
 
 
 @main.command()

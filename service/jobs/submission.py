@@ -14,6 +14,7 @@ from service.errors import Conflict, TooMany
 from service.jobs.fingerprints import fingerprint
 from service.jobs.queries import Idempotency, Reply, count_unfinished, find_reply, find_shared
 from service.jobs.tables import FIRST_STAGE, Event, IdempotentReply, Job, Shard, Stage
+from service.logs import note, noted
 
 RACES = 5
 """How many races for its fingerprint or key a submission may lose."""
@@ -55,7 +56,9 @@ def submit(session: Session, request: JobRequest, max_unfinished: int, idempoten
         try:
             # another request for the same work, or with the same key, may come in between: then it answers
             with session.begin_nested():
-                return _submit_once(session, request, max_unfinished, idempotency)
+                reply = _submit_once(session, request, max_unfinished, idempotency)
+            note(job_id=reply.job.id)
+            return reply
         except IntegrityError:
             continue
     raise Conflict("other requests for the same work keep coming in between; send this one again")
@@ -93,6 +96,7 @@ def _queue(session: Session, request: JobRequest, max_unfinished: int) -> Job:
         labels=dict(request.labels),
         fingerprint=request.fingerprint,
         shared=request.shared,
+        request_id=noted("request_id"),
         created_at=time,
         deadline_at=time + request.lifetime if request.lifetime else None,
     )

@@ -35,6 +35,7 @@ class Sending(NamedTuple):
     """A relay's hold on a delivery, and what it needs to send it; `attempt` is the fencing token."""
 
     delivery_id: uuid.UUID
+    job_id: uuid.UUID | None
     attempt: int
     url: str
     secrets: Sequence[str]
@@ -170,7 +171,8 @@ def claim(session: Session) -> Sending | None:
     delivery = session.get_one(Delivery, delivery_id)
     webhook = session.get_one(Webhook, delivery.webhook_id)
     delivery.attempts, delivery.lease_until = delivery.attempts + 1, now(session) + LEASE
-    return Sending(delivery.id, delivery.attempts, webhook.url, _valid_secrets(session, webhook), delivery.body)
+    secrets = _valid_secrets(session, webhook)
+    return Sending(delivery.id, delivery.job_id, delivery.attempts, webhook.url, secrets, delivery.body)
 
 
 def _due(session: Session) -> sa.Select[uuid.UUID]:

@@ -16,6 +16,7 @@ from sqlalchemy.orm import Session
 from service.artifacts.store import ArtifactStore
 from service.database import Sessions, reading
 from service.errors import ShardFailed, UnitAtlasError
+from service.logs import logged_with
 from service.settings import Settings
 from workers.jobs.kind import JobKind, JobView, ShardLost, Stopped
 from workers.runner import queries
@@ -89,19 +90,24 @@ def _next_claimable(process: Process) -> list[uuid.UUID]:
 
 
 def _execute(process: Process, claim: Claim) -> list[uuid.UUID]:
-    label = f"shard {claim.index} of {claim.stage} of {claim.job.kind} {claim.job.id}, attempt {claim.attempt}"
+    ids = {"job_id": claim.job.id, "kind": claim.job.kind, "request_id": claim.request_id}
+    with logged_with(**ids, stage=claim.stage, shard=claim.index, attempt=claim.attempt):
+        return _try(process, claim)
+
+
+def _try(process: Process, claim: Claim) -> list[uuid.UUID]:
     try:
         with Heartbeat(process.sessions, claim, process.settings) as heartbeat:
             return _run(process, claim, heartbeat)
     except Stopped as reason:
-        log.info("%s stopped: %s", label, reason)
+        log.info("the shard stopped: %s", reason)
         _settle(process, lambda session: queries.give_up(session, claim))
     except UnitAtlasError as error:
-        log.info("%s failed: %s", label, error)
+        log.info("the shard failed: %s", error)
         failure = error
         _settle(process, lambda session: queries.fail(session, claim, failure))
     except Exception:
-        log.exception("%s failed unexpectedly", label)
+        log.exception("the shard failed unexpectedly")
         failure = ShardFailed(
             f"shard {claim.index} of stage {claim.stage} failed unexpectedly; the workers' log says how"
         )
@@ -117,6 +123,7 @@ def _run(process: Process, claim: Claim, heartbeat: Heartbeat) -> list[uuid.UUID
     seconds = time.monotonic() - started
     opened = _patiently(process, lambda session: queries.commit(session, claim, kind, context, result, seconds))
     process.done[kind.name] += 1
+    log.info("the shard is done", extra={"fields": {"seconds": round(seconds, 3)}})
     return opened
 
 

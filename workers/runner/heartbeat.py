@@ -2,6 +2,7 @@
 
 import logging
 import threading
+from contextvars import copy_context
 from datetime import timedelta
 from types import TracebackType
 
@@ -27,7 +28,8 @@ class Heartbeat:
         self._pause = min(settings.lease_seconds / 3, settings.grace_seconds / 10)
         self._standing = Standing.HELD
         self._over = threading.Event()
-        self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
+        # its log lines carry the ids that ours carry
+        self._thread = threading.Thread(target=copy_context().run, args=(self._beat,), name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Heartbeat":
         self._thread.start()

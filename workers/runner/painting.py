@@ -5,6 +5,7 @@ import uuid
 
 from service.artifacts.queries import record_artifacts
 from service.errors import PaintingFailed, UnitAtlasError
+from service.logs import logged_with
 from service.painting import queries
 from service.painting.tables import Painting
 from workers.jobs.kind import JobView
@@ -24,13 +25,18 @@ def run_painting(process: Process, painting_id: uuid.UUID, owner: str) -> None:
     if painting is None:
         log.info("painting %s is not waited for any more", painting_id)
         return
+    with logged_with(painting_id=painting_id):
+        _try(process, painting)
+
+
+def _try(process: Process, painting: Painting) -> None:
     try:
         _store(process, painting, paint(_context(process, painting), painting.document))
     except UnitAtlasError as error:
-        log.info("painting %s failed: %s", painting_id, error)
+        log.info("the painting failed: %s", error)
         _fail(process, painting, error)
     except Exception:
-        log.exception("painting %s failed unexpectedly", painting_id)
+        log.exception("the painting failed unexpectedly")
         _fail(process, painting, PaintingFailed("the painting failed unexpectedly; the workers' log says how"))
 
 

@@ -36,6 +36,8 @@ class Claim:
     stage: str
     index: int
     payload: dict[str, Any]
+    request_id: str | None = None
+    """Of the request that the job came by."""
 
 
 class Load(NamedTuple):
@@ -79,7 +81,7 @@ def claim(session: Session, job_id: uuid.UUID, owner: str, task_id: str, lease: 
     if job.state == "queued":
         job.state, job.started_at = "running", now(session)
         record_event(session, job, "running")
-    return Claim(shard.id, shard.attempt, view(job), job.stage, shard.index, shard.payload)
+    return Claim(shard.id, shard.attempt, view(job), job.stage, shard.index, shard.payload, job.request_id)
 
 
 def lock_job(session: Session, job_id: uuid.UUID) -> Job:

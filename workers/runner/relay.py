@@ -14,6 +14,7 @@ from sqlalchemy.orm import Session
 
 from service.broker import MAX_HINTS, count_hints, publish, tidy
 from service.database import Sessions, reading
+from service.jobs.tables import Shard
 from service.painting.queries import expire_overdue
 from service.settings import Settings
 from workers.runner import relay_queries
@@ -53,7 +54,7 @@ class Relay:
         for shard in self._find(relay_queries.find_lost):
             with self.sessions.begin() as session:
                 holder = relay_queries.reap(session, shard, self.settings)
-            self._terminate(holder)
+            self._terminate(shard, holder)
 
     def evict(self) -> None:
         """End the tasks that still run when the grace after their job's end is over."""
@@ -61,7 +62,7 @@ class Relay:
         for shard in self._find(lambda session: relay_queries.find_overstaying(session, grace)):
             with self.sessions.begin() as session:
                 holder = relay_queries.evict(session, shard)
-            self._terminate(holder)
+            self._terminate(shard, holder)
 
     def expire(self) -> None:
         """End jobs, and paintings that nobody waits for any more, whose deadline passed."""
@@ -102,10 +103,11 @@ class Relay:
         with reading(self.sessions) as session:
             return query(session)
 
-    def _terminate(self, holder: Holder | None) -> None:
+    def _terminate(self, shard: Shard, holder: Holder | None) -> None:
         if holder is None:
             return
-        log.info("ending task %s of worker %s", holder.task_id, holder.owner)
+        ids = {"job_id": shard.job_id, "shard": shard.index, "attempt": shard.attempt}
+        log.info("ending task %s of worker %s", holder.task_id, holder.owner, extra={"fields": ids})
         # only at that worker, for a message that came back carries the same id elsewhere;
         # SIGKILL, because the process may hang, and because nothing it could still do counts
         self.celery.control.revoke(holder.task_id, destination=[holder.owner], terminate=True, signal="SIGKILL")

@@ -8,6 +8,7 @@ from service.database import Sessions, reading
 from service.health.queries import DELIVERED, REFUSED, raise_tally
 from service.settings import Settings
 from service.webhooks import queries
+from service.webhooks.queries import Sending
 from service.webhooks.sending import Sender
 from service.webhooks.signing import headers_of
 
@@ -50,8 +51,13 @@ class Courier:
         with self.sessions.begin() as session:
             state = queries.settle(session, sending, *answer)
             raise_tally(session, DELIVERED if state == "delivered" else REFUSED)
-        log.info("delivery %s, attempt %d: %s, now %s", sending.delivery_id, sending.attempt, answer.status, state)
+        _log(sending, answer.status, state)
         return True
+
+
+def _log(sending: Sending, status: int | None, state: str | None) -> None:
+    ids = {"delivery_id": sending.delivery_id, "job_id": sending.job_id, "attempt": sending.attempt}
+    log.info("answered", extra={"fields": {**ids, "status": status, "state": state}})
 
 
 def start_couriers(settings: Settings, sessions: Sessions) -> None:
