@@ -146,7 +146,7 @@ def _estimate(body: dict[str, Any]) -> tuple[Any, Invalid | None]:
 def start_job(form: dict[str, Any]) -> Response:
     """Submit a job whose cost was shown."""
     wanted = forms.read_body(parse_json(form["body"].encode()))
-    job, status = submission.submit(db(), check(db(), wanted).request, services().settings.max_queued_jobs)
+    job, status = submission.submit(db(), check(db(), wanted).request, services().settings)
     if status == 202:
         publish_shards(job)
     return _to_job(job.id)

@@ -112,6 +112,7 @@ def show_layer(page: PageRequest, model: str, layer: str) -> str:
         dissected=dissected,
         chart=draw(dissected.figures["chart"]) if dissected else None,
         shown=found.find(within),
+        kinds=KINDS[catalog.get_model(db(), team_id(), model).model.kind],
     )
 
 

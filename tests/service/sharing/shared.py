@@ -26,6 +26,9 @@ MODEL, LAYER, OTHER = f"{MARK}-net", f"{MARK}.conv1", f"{MARK}.conv2"
 NUMBERS = (0, 1, 2, 10, 11, 12, 20, 21, 25, 26, 30, 31, 35)
 
 
+PAINTED = {"latent": {"seed": 1, "index": 0}, "strokes": [], "segmentation": ["colors"], "dissection": None}
+
+
 class World(NamedTuple):
     """Where things are, by kind, and the digests of the pictures that belong to them."""
 
@@ -120,10 +123,10 @@ def _paint(session: Session, team: uuid.UUID, model: uuid.UUID) -> uuid.UUID:
         id=new_id(),
         team_id=team,
         model_id=model,
-        document={"latent": {"seed": 1, "index": 0}, "strokes": []},
+        document={**PAINTED, "layer": LAYER},
         warnings=[f"{MARK} crossing"],
         state="succeeded",
-        result={},
+        result={"grid": 4, "concepts": [], "strokes": []},
         edited=picture(25),
         unedited=picture(26),
         created_at=time,

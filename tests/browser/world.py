@@ -1,0 +1,58 @@
+"""A small world of results, found by a real worker: the built-in networks, and one job of every kind."""
+
+from typing import Any, NamedTuple
+
+from unitatlas import Client, stroke
+
+LAYER, GENERATOR_LAYER = "features.relu4_2", "layer4"
+GENERATOR: dict[str, Any] = {"seed": 0}
+UPPER = {"size": [2, 1], "runs": [0, 1, 1]}
+SEEN = ["model:segmenter", "colors"]
+
+
+class World(NamedTuple):
+    """The jobs that are there, a painting, and a class that is explained."""
+
+    older: str
+    dissection: str
+    ablation: str
+    attack: str
+    drawn: str
+    intervention: str
+    cells: str
+    painting: str
+    class_name: str
+
+
+def register(client: Client) -> None:
+    """The built-in networks and their pictures."""
+    client.register_model("scenes", "builtin:scenes-classifier")
+    client.register_model("segmenter", "builtin:scenes-segmenter", kind="segmenter")
+    client.register_model("generator", "builtin:scenes-generator", kind="generator", weights=GENERATOR)
+    client.register_dataset("pictures", "scenes", {"builtin": "scenes-validation"})
+
+
+def discover(client: Client) -> World:
+    """One job of every kind, as small as can be."""
+    older = client.dissect("scenes", "pictures", [LAYER], max_images=20, top_images=3).wait()
+    newer = client.dissect("scenes", "pictures", [LAYER], max_images=40, top_images=3).wait()
+    classes = [row.name for row in client.classes(model="scenes")][:2]
+    sizes: dict[str, Any] = {"sizes": [1, 4, 20], "max_images": 160}
+    ablation = client.ablate("scenes", "pictures", LAYER, classes=classes, **sizes).wait()
+    attack = client.attack("scenes", "pictures", layer=LAYER, method="fgsm", target=classes[0], max_images=8, keep=2)
+    attack.wait()
+    latents = {"seed": 1, "count": 24}
+    drawn = client.dissect("generator", None, [GENERATOR_LAYER], segmentation=SEEN, latents=latents, top_images=3)
+    drawn.wait()
+    concept = next(client.units(model="generator", layer=GENERATOR_LAYER)).label
+    assert concept is not None
+    named = {"category": concept.category, "name": concept.concept}
+    units = {"concept": named, "top": 4}
+    more: dict[str, Any] = {"latents": {"seed": 2, "count": 8}, "keep": 2}
+    ranking = {"latents": {"seed": 3, "count": 4}}
+    removed = client.intervene("generator", GENERATOR_LAYER, units, ranking=ranking, random=1, **more).wait()
+    cells = client.intervene("generator", GENERATOR_LAYER, units, action="insert", where="each-cell", **more).wait()
+    drawing = stroke("draw", (concept.category, concept.concept), UPPER)
+    painting = client.paint("generator", GENERATOR_LAYER, [drawing], latent={"seed": 1, "index": 3})
+    jobs = (older, newer, ablation, attack, drawn, removed, cells)
+    return World(*(str(job.id) for job in jobs), str(painting.id), classes[0])
