@@ -107,14 +107,28 @@ def sessions(engine: sa.Engine) -> Sessions:
     return make_sessions(engine)
 
 
-@pytest.fixture
-def app(settings: Settings) -> Flask:
-    """The application on the fresh database."""
+@pytest.fixture(scope="session")
+def any_app(tmp_path_factory: pytest.TempPathFactory) -> Flask:
+    """An application to be given services: describing all its views for the document takes longer than most tests."""
     from service import create_app
 
-    app = create_app(settings)
+    app = create_app(Settings(data_dir=tmp_path_factory.mktemp("app")))
     app.testing = True
     return app
+
+
+@pytest.fixture
+def app(any_app: Flask, settings: Settings) -> Iterator[Flask]:
+    """The application on the fresh database; a test that changes it makes its own."""
+    from service import make_services
+
+    services = make_services(settings)
+    before = dict(any_app.extensions)
+    any_app.extensions["unitatlas"] = services
+    yield any_app
+    services.engine.dispose()
+    any_app.extensions.clear()
+    any_app.extensions.update(before)
 
 
 @pytest.fixture

@@ -1,15 +1,23 @@
 """A request is one transaction: all of it or nothing, and hints only after it."""
 
+import pytest
 import sqlalchemy as sa
 from flask import Flask
 from flask.testing import FlaskClient
 from sqlalchemy.orm import Session
 
+from service import create_app
 from service.access.queries import make_team
 from service.access.tables import Team
 from service.context import after_commit, commit, db
 from service.database import Sessions
 from service.errors import Conflict
+from service.settings import Settings
+
+
+@pytest.fixture
+def app(settings: Settings) -> Flask:
+    return create_app(settings)
 
 
 def add_view(app: Flask, view: object, method: str = "POST") -> None:
