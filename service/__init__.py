@@ -44,6 +44,7 @@ def _blueprints() -> list[Blueprint]:
     from service.health.views import blueprint as health
     from service.jobs.views import blueprint as jobs
     from service.painting.views import blueprint as paintings
+    from service.quotas.views import blueprint as quotas
     from service.results.attacks.views import blueprint as attacks
     from service.results.comparing.views import blueprint as comparing
     from service.results.effects.views import blueprint as effects
@@ -69,6 +70,7 @@ def _blueprints() -> list[Blueprint]:
         webhooks,
         artifacts,
         access,
+        quotas,
         health,
     ]
 

@@ -1,9 +1,7 @@
-"""Run and look after the service: `python -m service serve|check|migrate|keys|openapi`."""
+"""Run and look after the service: `python -m service serve|check|migrate|keys|quotas|openapi`."""
 
 import json
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime
 
 import click
@@ -18,15 +16,13 @@ from service.access.checks import check_scopes
 from service.access.guard import is_loopback
 from service.access.keys import make_key
 from service.access.tables import ROLE_SCOPES, SCOPES, Member
-from service.database import make_engine, make_sessions, reading
-from service.errors import UnitAtlasError
-from service.health.queries import is_migrated
+from service.database import make_sessions, reading
 from service.migrations import alembic_config
+from service.quotas.commands import quotas
 from service.settings import Settings
+from service.shell import COMMAND_LINE, opened, reading_shell, require_version, writing_shell
 
 SERVER_THREADS = 32
-COMMAND_LINE = "command line"
-"""Who did it, in the audit log, when the person who runs the service did."""
 MIGRATION_LOCK = 0x556E6974
 """Any number that only migrations of this service take."""
 
@@ -58,8 +54,8 @@ def check() -> None:
 
 
 def _check(settings: Settings) -> None:
-    with _opened(settings) as engine, reading(make_sessions(engine)) as session:
-        _require_version(session)
+    with opened(settings) as engine, reading(make_sessions(engine)) as session:
+        require_version(session)
         if not is_loopback(settings.host) and not queries.any_key(session):
             raise click.ClickException(
                 f"{settings.host} is open to others and there is no key yet, so anybody could do anything; "
@@ -67,15 +63,10 @@ def _check(settings: Settings) -> None:
             )
 
 
-def _require_version(session: Session) -> None:
-    if not is_migrated(session):
-        raise click.ClickException("the database is not at this version; run `python -m service migrate`")
-
-
 @main.command()
 def migrate() -> None:
     """Bring the database to this version."""
-    with _opened(Settings.from_environment()) as engine, engine.begin() as connection:
+    with opened(Settings.from_environment()) as engine, engine.begin() as connection:
         if connection.dialect.name == "postgresql":
             # two who migrate at once would both begin with the first revision
             connection.execute(sa.select(sa.func.pg_advisory_xact_lock(MIGRATION_LOCK)))
@@ -99,7 +90,7 @@ def create_key(
 ) -> None:
     """Make a key and print it; it is shown this once."""
     key = make_key()
-    with _writing() as session:
+    with writing_shell() as session:
         team_id = queries.make_team(session, team).id
         person = member and _find_or_add(session, team_id, member, role)
         held = check_scopes(scopes, person or None)
@@ -116,8 +107,7 @@ def _find_or_add(session: Session, team_id: uuid.UUID, name: str, role: str) -> 
 @keys.command("list")
 def list_keys() -> None:
     """List the keys of all teams."""
-    with _opened(Settings.from_environment()) as engine, reading(make_sessions(engine)) as session:
-        _require_version(session)
+    with reading_shell() as session:
         for holder, team in queries.all_keys(session):
             key = holder.key
             state = "revoked" if key.revoked_at else f"used {key.last_used_at or 'never'}"
@@ -129,10 +119,13 @@ def list_keys() -> None:
 @click.argument("prefix")
 def revoke_key(prefix: str) -> None:
     """Revoke the key that begins with PREFIX."""
-    with _writing() as session:
+    with writing_shell() as session:
         key = queries.get_key(session, None, prefix.removeprefix("ua_")).key
         queries.revoke_key(session, key)
         queries.record(session, key.team_id, COMMAND_LINE, "keys.revoke", f"/v1/keys/{key.prefix}")
+
+
+main.add_command(quotas)
 
 
 @main.command()
@@ -140,24 +133,6 @@ def openapi() -> None:
     """Print the OpenAPI document."""
     reply = create_app(Settings.from_environment()).test_client().get("/openapi.json")
     click.echo(json.dumps(reply.json, indent=2))
-
-
-@contextmanager
-def _opened(settings: Settings) -> Iterator[sa.Engine]:
-    engine = make_engine(settings)
-    yield engine
-    engine.dispose()
-
-
-@contextmanager
-def _writing() -> Iterator[Session]:
-    with _opened(Settings.from_environment()) as engine:
-        try:
-            with make_sessions(engine).begin() as session:
-                _require_version(session)
-                yield session
-        except UnitAtlasError as error:
-            raise click.ClickException(error.detail) from None
 
 
 if __name__ == "__main__":

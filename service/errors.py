@@ -104,6 +104,12 @@ class TooMany(UnitAtlasError):
     status, slug, title = 429, "quota", "The team's quota is used up"
 
 
+class StorageFull(UnitAtlasError):
+    """A team stores as much as it may, which no waiting changes."""
+
+    status, slug, title = 403, "storage-full", "The team's storage is used up"
+
+
 class Unavailable(UnitAtlasError):
     """Something that the request needs is not there at the moment."""
 

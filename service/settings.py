@@ -54,7 +54,13 @@ class Settings:
     max_image_pixels: int = 64 * 10**6
     """Largest image that is decoded."""
     max_queued_jobs: int = 1000
-    """Unfinished jobs that one team may have."""
+    """Unfinished jobs that one team may have, unless it has a quota of its own; 0 is without a limit, as below."""
+    max_worker_seconds: float = 0.0
+    """Time that workers may spend on one team's jobs within `quota_period_seconds`."""
+    quota_period_seconds: float = 24 * 3600.0
+    """The period, up to now, within which workers' time counts."""
+    max_stored_bytes: int = 0
+    """Bytes of artifacts that one team may store."""
     max_streams: int = 8
     """Event streams that one API process serves at a time."""
     scratch_bytes: int = 50 * 2**30

@@ -9,6 +9,7 @@ from service.database import Table
 from service.health import tables as health
 from service.jobs import tables as jobs
 from service.painting import tables as painting
+from service.quotas import tables as quotas
 from service.results import tables as results
 from service.results.attacks import tables as attacks
 from service.results.effects import tables as effects
@@ -29,6 +30,7 @@ __all__ = [
     "interventions",
     "jobs",
     "painting",
+    "quotas",
     "results",
     "sharing",
     "webhooks",

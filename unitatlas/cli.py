@@ -61,6 +61,7 @@ for command in (
     team.members,
     team.shares,
     team.list_audit,
+    team.show_quotas,
     noting.collections,
     noting.annotations,
     webhooks.webhooks,

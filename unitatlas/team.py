@@ -63,6 +63,15 @@ class AuditEntry(Answer):
 
 
 @dataclass(frozen=True)
+class Quotas(Answer):
+    """What the team uses and may use: {"used", "allowed"} each, `allowed` None where there is no limit."""
+
+    queued_jobs: dict[str, Any]
+    worker_seconds: dict[str, Any]
+    stored_bytes: dict[str, Any]
+
+
+@dataclass(frozen=True)
 class CollectedUnit(Unit):
     """A unit in a collection, with what is said of it there."""
 
@@ -137,6 +146,10 @@ class Team:
     def audit(self, **filters: Any) -> Iterator[AuditEntry]:
         """Who changed what and when, newest first; filters are actor, action and subject."""
         return map(AuditEntry.from_json, self._transport.pages("/v1/audit", **filters))
+
+    def quotas(self) -> Quotas:
+        """What the team uses and may use of jobs, workers' time and storage."""
+        return Quotas.from_json(self._transport.get("/v1/quotas"))
 
     # links
 

@@ -14,6 +14,7 @@ from service.artifacts.uploads import Upload, parse_span
 from service.context import db, services, team_id
 from service.database import reading
 from service.errors import Invalid, UnfinishedUpload
+from service.quotas.queries import check_storage
 
 INLINE_TYPES = ("image/png", "image/jpeg", "image/webp", "image/gif")
 """What a browser may show; anything else might act as a page of this site."""
@@ -45,9 +46,11 @@ def put_artifact(digest: str) -> Any:
     request.max_content_length = limit
     upload = Upload(services().store, team_id(), digest)
     span = parse_span(request.headers.get("Content-Range"), limit)
+    _check_room(span.total if span else request.content_length or 0)
     size = upload.receive(request.stream, span, request.content_length)
     if size is None:
         return flask.jsonify(digest=digest, offset=upload.offset), 202
+    check_storage(db(), team_id(), size, services().settings)
     queries.record_artifacts(db(), team_id(), [(digest, size, media_type)])
     return queries.get_artifact(db(), team_id(), digest)
 
@@ -69,6 +72,12 @@ def _find(digest: str) -> Artifact | None:
     with reading(services().sessions) as session:
         artifact = queries.find_artifact(session, team_id(), digest)
     return artifact if artifact is not None and services().store.exists(digest) else None
+
+
+def _check_room(size: int) -> None:
+    # before the bytes come, and once more, for certain, when they are here
+    with reading(services().sessions) as session:
+        check_storage(session, team_id(), size, services().settings)
 
 
 def _media_type() -> str:

@@ -35,7 +35,7 @@ def register(what: str, wanted: Mapping[str, Any], *, taken: bool) -> HTTPStatus
     request = JobRequest(team_id=team_id(), kind="registration", params={"what": what, **wanted}, priority=PRIORITY)
     if taken and find_shared(db(), team_id(), request.fingerprint) is None:
         raise Conflict(f"another {what} is named {wanted['name']!r} already; choose another name", "/name")
-    job, status = submit(db(), request, services().settings.max_queued_jobs)
+    job, status = submit(db(), request, services().settings)
     shards = queued_shards(db(), job)
     after_commit(lambda: publish(services().celery, shards))
     commit()  # nothing is held while the worker works

@@ -10,11 +10,13 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from service.database import new_id, now
-from service.errors import Conflict, TooMany
+from service.errors import Conflict
 from service.jobs.fingerprints import fingerprint
-from service.jobs.queries import Idempotency, Reply, count_unfinished, find_reply, find_shared
+from service.jobs.queries import Idempotency, Reply, find_reply, find_shared
 from service.jobs.tables import FIRST_STAGE, Event, IdempotentReply, Job, Shard, Stage
 from service.logs import note, noted
+from service.quotas.queries import check_quotas
+from service.settings import Settings
 
 RACES = 5
 """How many races for its fingerprint or key a submission may lose."""
@@ -44,11 +46,11 @@ class JobRequest:
         return fingerprint(self.kind, self.params, self.inputs)
 
 
-def submit(session: Session, request: JobRequest, max_unfinished: int, idempotency: Idempotency | None = None) -> Reply:
+def submit(session: Session, request: JobRequest, settings: Settings, idempotency: Idempotency | None = None) -> Reply:
     """Queue a job with its first shard (202), or find the team's shared job of the same fingerprint (200).
 
     A repeated idempotency key is answered as the first request was; raise Invalid where it came with another request,
-    TooMany where the team has `max_unfinished` unfinished jobs.
+    TooMany or StorageFull where the team may start no job now.
     """
     for _ in range(RACES):
         if reply := idempotency and find_reply(session, request.team_id, idempotency):
@@ -56,7 +58,7 @@ def submit(session: Session, request: JobRequest, max_unfinished: int, idempoten
         try:
             # another request for the same work, or with the same key, may come in between: then it answers
             with session.begin_nested():
-                reply = _submit_once(session, request, max_unfinished, idempotency)
+                reply = _submit_once(session, request, settings, idempotency)
             note(job_id=reply.job.id)
             return reply
         except IntegrityError:
@@ -64,9 +66,9 @@ def submit(session: Session, request: JobRequest, max_unfinished: int, idempoten
     raise Conflict("other requests for the same work keep coming in between; send this one again")
 
 
-def _submit_once(session: Session, request: JobRequest, max_unfinished: int, idempotency: Idempotency | None) -> Reply:
+def _submit_once(session: Session, request: JobRequest, settings: Settings, idempotency: Idempotency | None) -> Reply:
     shared = find_shared(session, request.team_id, request.fingerprint) if request.shared else None
-    reply = Reply(shared, 200) if shared else Reply(_queue(session, request, max_unfinished), 202)
+    reply = Reply(shared, 200) if shared else Reply(_queue(session, request, settings), 202)
     if idempotency:
         session.add(
             IdempotentReply(
@@ -82,8 +84,8 @@ def _submit_once(session: Session, request: JobRequest, max_unfinished: int, ide
     return reply
 
 
-def _queue(session: Session, request: JobRequest, max_unfinished: int) -> Job:
-    _check_quota(session, request.team_id, max_unfinished)
+def _queue(session: Session, request: JobRequest, settings: Settings) -> Job:
+    check_quotas(session, request.team_id, settings)
     time = now(session)
     job = Job(
         id=new_id(),
@@ -120,8 +122,3 @@ def _first_shard(job: Job) -> Shard:
         not_before=job.created_at,
         published_at=job.created_at,  # by the caller, as soon as the transaction is over
     )
-
-
-def _check_quota(session: Session, team_id: uuid.UUID, max_unfinished: int) -> None:
-    if count_unfinished(session, team_id) >= max_unfinished:
-        raise TooMany(f"the team has {max_unfinished} unfinished jobs; wait until one ends, or cancel one")

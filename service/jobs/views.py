@@ -28,6 +28,7 @@ from service.jobs.schemas import (
 )
 from service.jobs.tables import TERMINAL_STATES, Job
 from service.pagination import MAX_LIMIT, Page, PageRequest
+from service.quotas.queries import check_quotas
 
 RETRY_AFTER = {"Retry-After": "2"}
 
@@ -58,9 +59,8 @@ def check(session: Session, wanted: dict[str, Any]) -> Checked:
 @blueprint.response(202, JobSchema)
 def submit(wanted: dict[str, Any], headers: dict[str, Any]) -> Any:
     """Submit a job."""
-    settings = services().settings
     key = headers["key"] and queries.Idempotency(headers["key"], digest({"path": request.path, "body": wanted}))
-    job, status = submission.submit(db(), check(db(), wanted).request, settings.max_queued_jobs, key)
+    job, status = submission.submit(db(), check(db(), wanted).request, services().settings, key)
     if status == 202:
         publish_shards(job)
     return _describe(job), status, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER
@@ -138,6 +138,7 @@ def cancel(job_id: UUID) -> Any:
 def retry(job_id: UUID) -> Any:
     """Try a failed, canceled or expired job again, from the shards that are missing."""
     job = queries.find_job(db(), team_id(), job_id)
+    check_quotas(db(), team_id(), services().settings)
     queries.retry(db(), job)
     publish_shards(job)
     return _describe(job), 202, {"Location": f"/v1/jobs/{job.id}"} | RETRY_AFTER

@@ -96,3 +96,18 @@ def test_members_and_what_they_did(client: Client, dissected: Job, ask: Callable
     entry = ask("audit", "--action", "access.remove_member")[0]
     assert (entry["actor"], entry["subject"]) == ("local", "/v1/members/ana")
     assert next(client.team.audit(actor="local")).subject == "/v1/members/ana"
+
+
+def test_quotas(idle_url: str, client: Client, dissected: Job, ask: Callable[..., Any]) -> None:
+    used = client.team.quotas()
+    assert used.queued_jobs == {"used": 0, "allowed": 1000}
+    assert used.worker_seconds["used"] > 0
+    assert used.stored_bytes["used"] > 1000
+    assert ask("quotas").keys() == {"queued_jobs", "worker_seconds", "stored_bytes"}
+    table = CliRunner().invoke(cli, ["--url", idle_url, "--key", "", "quotas"], catch_exceptions=False).output
+    assert [line.split() for line in table.splitlines()] == [
+        ["of", "used", "allowed"],
+        ["queued", "jobs", "0", "1000"],
+        ["stored", "bytes", "0", "-"],
+        ["worker", "seconds", "0", "-"],
+    ]

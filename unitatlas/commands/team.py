@@ -1,4 +1,4 @@
-"""`unitatlas members`, `shares` and `audit`."""
+"""`unitatlas members`, `shares`, `quotas` and `audit`."""
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -9,7 +9,7 @@ import click
 
 from unitatlas.client import Client
 from unitatlas.commands.options import as_json, limited
-from unitatlas.output import print_one, print_rows
+from unitatlas.output import print_one, print_rows, show_json, show_table
 from unitatlas.team import AuditEntry, Member, Share
 
 MEMBER_COLUMNS = ["name", "role", "since"]
@@ -108,6 +108,19 @@ def add_share(client: Client, address: str, until: datetime | None, as_json: boo
 def revoke_share(client: Client, id: UUID, as_json: bool) -> None:
     """Revoke a link, for good and at once."""
     print_one(client.team.revoke_share(id), SHARE_COLUMNS, as_json, share_row)
+
+
+@click.command("quotas")
+@as_json
+@click.pass_obj
+def show_quotas(client: Client, as_json: bool) -> None:
+    """Show what the team uses and may use of jobs, workers' time and storage."""
+    found = client.team.quotas()
+    if as_json:
+        show_json(found.raw)
+    else:
+        rows = [(name.replace("_", " "), told["used"], told["allowed"]) for name, told in found.raw.items()]
+        show_table(["of", "used", "allowed"], rows)
 
 
 @click.command("audit")

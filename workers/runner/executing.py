@@ -17,6 +17,7 @@ from service.artifacts.store import ArtifactStore
 from service.database import Sessions, reading
 from service.errors import ShardFailed, UnitAtlasError
 from service.logs import logged_with
+from service.quotas.queries import note_time
 from service.settings import Settings
 from workers.jobs.kind import JobKind, JobView, ShardLost, Stopped
 from workers.runner import queries
@@ -91,8 +92,20 @@ def _next_claimable(process: Process) -> list[uuid.UUID]:
 
 def _execute(process: Process, claim: Claim) -> list[uuid.UUID]:
     ids = {"job_id": claim.job.id, "kind": claim.job.kind, "request_id": claim.request_id}
+    started = time.monotonic()
     with logged_with(**ids, stage=claim.stage, shard=claim.index, attempt=claim.attempt):
-        return _try(process, claim)
+        try:
+            return _try(process, claim)
+        finally:
+            _note_time(process, claim, time.monotonic() - started)
+
+
+def _note_time(process: Process, claim: Claim, seconds: float) -> None:
+    try:
+        with process.sessions.begin() as session:
+            note_time(session, claim.job.team_id, seconds)
+    except (OperationalError, InterfaceError):
+        log.warning("%.1f s that the team has used are not counted: the database is away", seconds, exc_info=True)
 
 
 def _try(process: Process, claim: Claim) -> list[uuid.UUID]:

@@ -99,6 +99,7 @@ CALLS: Mapping[str, Call] = {
     "GET /v1/keys": Call("/v1/keys", 200, 200),
     "POST /v1/keys": Call("/v1/keys", 404, 404, {"name": "x", "member": f"{MARK}o"}),
     "DELETE /v1/keys/<prefix>": Call("{key}", 200, 404),
+    "GET /v1/quotas": Call("/v1/quotas", 200, 200),
     "GET /v1/audit": Call("/v1/audit", 200, 200),
     "GET /v1/session": Call("/v1/session", 200, 200),
 }

@@ -15,6 +15,7 @@ from service.jobs.submission import JobRequest, submit
 from service.jobs.tables import Job, Shard, Stage, Worker
 from service.results.effects.tables import LayerAblation
 from service.results.tables import LayerDissection
+from service.settings import Settings
 from tests.service.jobs.conftest import INPUT, add_segmenter
 from tests.service.jobs.test_checks import errors_of
 from workers.jobs.attack.plan import next_stage
@@ -169,7 +170,7 @@ def add_results(made, table, layer, job_id, **more):
 def add_job(made, team):
     with made.sessions.begin() as session:
         request = JobRequest(team_id=team, kind="ablation", params={}, shared=False)
-        return submit(session, request, max_unfinished=100).job.id
+        return submit(session, request, Settings()).job.id
 
 
 def test_units_are_grouped_by_the_named_ablation_else_by_the_newest(ask, made, team):

@@ -14,6 +14,7 @@ from service.jobs import queries, submission
 from service.jobs.queries import Idempotency
 from service.jobs.submission import JobRequest
 from service.jobs.tables import Event, IdempotentReply, Job, Shard, Stage
+from service.settings import Settings
 from tests.service.jobs.conftest import BODY, fill_catalog
 
 AT_ONCE = 6
@@ -162,10 +163,10 @@ def test_a_lost_race_for_the_key_is_answered_by_the_winner(post, made, monkeypat
 def test_who_loses_every_race_is_told_to_come_again(made, team, monkeypatch):
     request = JobRequest(team_id=team, kind="registration", params={})
     with made.sessions.begin() as session:
-        submission.submit(session, request, 10)
+        submission.submit(session, request, Settings())
     monkeypatch.setattr(submission, "find_shared", lambda *args: None)
     with made.sessions() as session, pytest.raises(Conflict, match="send this one again"):
-        submission.submit(session, request, 10)
+        submission.submit(session, request, Settings())
 
 
 def test_a_team_has_only_so_many_unfinished_jobs(made, team, settings, published):
@@ -185,7 +186,7 @@ def test_teams_share_neither_jobs_nor_keys(post, made):
     with made.sessions.begin() as session:
         job = session.scalars(sa.select(Job)).one()
         request = JobRequest(team_id=other, kind=job.kind, params=job.params, inputs={"x": "y"})
-        reply = submission.submit(session, request, 10, Idempotency("k", "another"))
+        reply = submission.submit(session, request, Settings(), Idempotency("k", "another"))
     assert reply.status == 202
     assert str(reply.job.id) != mine.json["id"]
 

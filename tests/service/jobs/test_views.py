@@ -14,6 +14,7 @@ from service.errors import WorkerLost
 from service.jobs import queries
 from service.jobs.submission import JobRequest, submit
 from service.jobs.tables import Job, Worker
+from service.settings import Settings
 from tests.service.jobs.conftest import BODY, add_second_stage, fill_catalog, finish, run_first_shard, the_job
 
 
@@ -121,7 +122,7 @@ def test_jobs_are_found_by_kind_model_state_and_label(post, client, made, team):
     labelled = post(labels={"run": "a:b", "who": "ada"}).json["id"]
     plain = post(grid=9).json["id"]
     with made.sessions.begin() as session:
-        registration = str(submit(session, JobRequest(team_id=team, kind="registration", params={}), 10).job.id)
+        registration = str(submit(session, JobRequest(team_id=team, kind="registration", params={}), Settings()).job.id)
         session.execute(sa.update(Job).where(Job.id == uuid.UUID(plain)).values(state="running"))
 
     def found(query):
@@ -185,7 +186,7 @@ def test_another_teams_job_is_not_there(post, client, made):
     other = fill_catalog(made.sessions, "others", "secret-model")
     with made.sessions.begin() as session:
         request = JobRequest(team_id=other, kind="dissection", params={"layers": []}, labels={"a": "b"})
-        foreign = submit(session, request, 10).job.id
+        foreign = submit(session, request, Settings()).job.id
     path = f"/v1/jobs/{foreign}"
     calls = [client.get(path), client.get(f"{path}?wait=25"), client.get(f"{path}/events")]
     calls += [client.get(f"{path}/summary"), client.post(f"{path}/cancel"), client.post(f"{path}/retry")]

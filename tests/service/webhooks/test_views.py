@@ -39,7 +39,7 @@ def queue(sessions: Sessions, team: str = "blue") -> uuid.UUID:
     with sessions.begin() as session:
         team_id = make_team(session, team).id
         request = JobRequest(team_id=team_id, kind="registration", params={"n": str(uuid.uuid4())}, labels={"for": "x"})
-        return submit(session, request, 1000).job.id
+        return submit(session, request, Settings()).job.id
 
 
 def end(sessions: Sessions, job_id: uuid.UUID, state: str = "succeeded", **more: Any) -> None:

@@ -77,31 +77,31 @@ class Driver:
     def _queue_registration(self, what: str, wanted: Mapping[str, Any]) -> UUID:
         request = JobRequest(team_id=self.team_id, kind="registration", params={"what": what, **wanted})
         with self.sessions.begin() as session:
-            return submit(session, request, max_unfinished=100).job.id
+            return submit(session, request, Settings()).job.id
 
     def queue_dissection(self, model: str, dataset: str, layers: Sequence[str], **params: Any) -> UUID:
         body = {"kind": "dissection", "model": model, "dataset": dataset, "layers": list(layers), **params}
         with self.sessions.begin() as session:
             checked = check_dissection(session, self.team_id, JobRequestSchema().load(body), 2**40)
-            return submit(session, checked.request, max_unfinished=100).job.id
+            return submit(session, checked.request, Settings()).job.id
 
     def queue_ablation(self, model: str, dataset: str, layer: str, **params: Any) -> UUID:
         body = {"kind": "ablation", "model": model, "dataset": dataset, "layer": layer, **params}
         with self.sessions.begin() as session:
             checked = check_ablation(session, self.team_id, JobRequestSchema().load(body), 2**40)
-            return submit(session, checked.request, max_unfinished=100).job.id
+            return submit(session, checked.request, Settings()).job.id
 
     def queue_attack(self, model: str, dataset: str, **params: Any) -> UUID:
         body = {"kind": "attack", "model": model, "dataset": dataset, **params}
         with self.sessions.begin() as session:
             checked = check_attack(session, self.team_id, JobRequestSchema().load(body), 2**40)
-            return submit(session, checked.request, max_unfinished=100).job.id
+            return submit(session, checked.request, Settings()).job.id
 
     def queue_intervention(self, model: str, layer: str | list[str], **params: Any) -> UUID:
         body = {"kind": "intervention", "model": model, "layer": layer, **params}
         with self.sessions.begin() as session:
             checked = check_intervention(session, self.team_id, JobRequestSchema().load(body), 2**40)
-            return submit(session, checked.request, max_unfinished=100).job.id
+            return submit(session, checked.request, Settings()).job.id
 
     def run(self, workers: int = 1) -> None:
         """Run shards until every job has ended."""

@@ -48,7 +48,7 @@ def queue(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> Queue:
             shared=False,
         )
         with sessions.begin() as session:
-            return submit(session, request, max_unfinished=1000).job.id
+            return submit(session, request, Settings()).job.id
 
     return queue
 

@@ -51,7 +51,7 @@ def queue(driver: Driver, format: str, data: bytes, **params: Any) -> UUID:
     with driver.sessions.begin() as session:
         record_artifacts(session, driver.team_id, [(digest, len(data), "text/csv")])
         request = check_import(session, driver.team_id, JobRequestSchema().load(body), 2**40).request
-        return submit(session, request, max_unfinished=100).job.id
+        return submit(session, request, Settings()).job.id
 
 
 def search(driver: Driver, **wanted: Any) -> list[tuple[str, str, int, str | None, float | None]]:
