@@ -189,6 +189,7 @@ function release(event) {
 canvas.width = width;
 canvas.height = height;
 tools.hidden = false;
+document.getElementById("scriptless").hidden = true;
 tools.addEventListener("submit", (event) => event.preventDefault());
 document.getElementById("undo").addEventListener("click", () => ask((strokes) => strokes.slice(0, -1)));
 document.getElementById("clear").addEventListener("click", () => ask(() => []));
