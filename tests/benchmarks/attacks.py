@@ -1,10 +1,10 @@
 """What it costs to attack images, beside foolbox at the same settings.
 
-Carlini and Wagner's attack with one target an image, on one thread. A step of one and a step of the other take turns,
-so that whatever else the machine does falls on both alike. Both are judged by the same forward pass over what they put
-out, and by the L2 norms over the images that both fool. Foolbox stops early only where the summed loss of the whole
-batch stalls, ours where an image's own does; the rows without early stops compare the same number of steps. The network
-from outside the project is left out where its files are missing.
+Carlini and Wagner's attack with one target an image, on one thread. Whichever of the two has used less CPU time takes
+its next pass, so that whatever else the machine does falls on both alike. Both are judged by the same forward pass over
+what they put out, and by the L2 norms over the images that both fool. Foolbox stops early only where the summed loss of
+the whole batch stalls, ours where an image's own does; the rows without early stops compare the same number of steps.
+The network from outside the project is left out where its files are missing.
 
     python -m tests.benchmarks.attacks
 """
@@ -101,10 +101,8 @@ def run_foolbox(case: Case, abort_early: bool, step: Step) -> tuple[Tensor, Tens
 def compare(case: Case, abort_early: bool) -> None:
     ours = Runner(lambda step: run_ours(case, abort_early, step))
     theirs = Runner(lambda step: run_foolbox(case, abort_early, step))
-    while not (ours.ended and theirs.ended):
-        for runner in (ours, theirs):
-            if not runner.ended:
-                runner.advance()
+    while running := [runner for runner in (ours, theirs) if not runner.ended]:
+        min(running, key=lambda runner: runner.cpu).advance()
     both = ours.succeeded & theirs.succeeded
     print(
         f"| {case.title} | {'yes' if abort_early else 'no'} | {theirs.wall:.0f} | {ours.wall:.0f} "

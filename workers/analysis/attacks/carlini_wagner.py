@@ -17,9 +17,9 @@ from workers.analysis.attacks.lanes import Lanes
 from workers.analysis.attacks.nearest import Nearest
 from workers.analysis.attacks.searches import Searches
 
-CHECKS = 10  # how often in a descent its progress is looked at
+WINDOWS = 10  # a descent's progress is that of one such part of its steps over the part before
 MEMORY = 10  # steps that Adam remembers: what is newer than that is no sign of progress
-PROGRESS = 0.9999  # a loss that does not fall below this share of what it was will not fall any more
+PROGRESS = 0.99  # a loss that does not fall below this share of what it was is as good as at its end
 LAST_REPEATS = 10  # with as many bisections, the last tries the largest constant again that is known to work
 
 PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
@@ -60,22 +60,25 @@ class CarliniWagnerL2:
         nearest = Nearest(images, lanes.reached(images, goal))
         if self.steps and self.binary_search_steps:
             rows = nearest.missing()
-            self._run(Searches(images, rows, goal, self.initial_constant, self.learning_rate), lanes, nearest, check)
+            searches = Searches(images, rows, goal, self.initial_constant, self.learning_rate, self.steps)
+            self._run(searches, lanes, nearest, check)
         return nearest.attacked()
 
     def _run(self, searches: Searches, lanes: Lanes, nearest: Nearest, check: Check) -> None:
+        window = max(-(-self.steps // WINDOWS), MEMORY)
         while len(searches.rows):
             check()
-            searches.look(lanes, nearest)
-            ended = searches.step + 1 == self.steps
+            places = searches.look(lanes, nearest, *searches.choose(lanes))
+            ended = searches.step[places] + 1 == self.steps
             if self.abort_early:
-                ended |= searches.stalled(max(-(-self.steps // CHECKS), MEMORY), PROGRESS)
-            searches.move()
+                ended |= searches.stalled(places, window, PROGRESS)
+            searches.move(places)
             if ended.any():
-                self._turn(searches, ended)
+                self._turn(searches, places[ended])
 
     def _turn(self, searches: Searches, ended: Tensor) -> None:
         searches.end(ended)
         if self.binary_search_steps >= LAST_REPEATS:
-            searches.repeat(ended & (searches.turn == self.binary_search_steps - 1))
-        searches.keep((searches.turn < self.binary_search_steps).nonzero()[:, 0])
+            searches.repeat(ended[searches.turn[ended] == self.binary_search_steps - 1])
+        if (searches.turn[ended] == self.binary_search_steps).any():
+            searches.keep((searches.turn < self.binary_search_steps).nonzero()[:, 0])
