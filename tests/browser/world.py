@@ -48,10 +48,10 @@ def discover(client: Client) -> World:
     assert concept is not None
     named = {"category": concept.category, "name": concept.concept}
     units = {"concept": named, "top": 4}
-    more: dict[str, Any] = {"latents": {"seed": 2, "count": 8}, "keep": 2}
+    few, fewer = ({"latents": {"seed": 2, "count": count}, "keep": 2} for count in (8, 2))
     ranking = {"latents": {"seed": 3, "count": 4}}
-    removed = client.intervene("generator", GENERATOR_LAYER, units, ranking=ranking, random=1, **more).wait()
-    cells = client.intervene("generator", GENERATOR_LAYER, units, action="insert", where="each-cell", **more).wait()
+    removed = client.intervene("generator", GENERATOR_LAYER, units, ranking=ranking, random=1, **few).wait()
+    cells = client.intervene("generator", GENERATOR_LAYER, units, action="insert", where="each-cell", **fewer).wait()
     drawing = stroke("draw", (concept.category, concept.concept), UPPER)
     painting = client.paint("generator", GENERATOR_LAYER, [drawing], latent={"seed": 1, "index": 3})
     jobs = (older, newer, ablation, attack, drawn, removed, cells)

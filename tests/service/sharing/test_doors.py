@@ -3,7 +3,7 @@
 import pytest
 from flask import Flask
 
-from service.sharing.doors import ALWAYS, KINDS, Door
+from service.sharing.doors import ALWAYS, ENTRANCE, KINDS, Door
 from tests.service.sharing.conftest import Planted
 from tests.service.sharing.shared import LAYER, MARK, MODEL, NUMBERS, OTHER, picture
 
@@ -99,12 +99,12 @@ def test_no_link(blue: Planted, path: str) -> None:
 
 def test_doors_are_views_that_read(app: Flask) -> None:
     rules = {rule.endpoint: rule for rule in app.url_map.iter_rules()}
-    doors = [(kind, door) for kind in KINDS.values() for door in kind.doors]
-    for kind, door in [*doors, *((None, Door(view=view)) for view in ALWAYS)]:
+    doors = [(kind, door) for kind in KINDS.values() for door in (*kind.doors, *kind.pages)]
+    for kind, door in [*doors, (None, ENTRANCE), *((None, Door(view=view)) for view in ALWAYS)]:
         view = app.view_functions[door.view]
         assert view.scope == "read"  # type: ignore[attr-defined]
         assert {*door.path} == rules[door.view].arguments
         assert kind is None or {*door.path.values(), *door.query.values(), *door.within} <= {*kind.fields}
     for kind in KINDS.values():
-        first = kind.doors[0]
-        assert {*first.path.values(), *first.query.values(), *first.within} == {*kind.fields}
+        for first in (kind.doors[0], kind.pages[0]):
+            assert {*first.path.values(), *first.query.values(), *first.within} == {*kind.fields}
