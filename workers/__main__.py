@@ -21,14 +21,17 @@ def main() -> None:
 def run(name: str | None) -> None:
     """Run shards, one at a time."""
     name = _full_name(name or f"worker-{os.getpid()}")
-    # must stand before Celery is imported: SIGTERM lets a shard end in `worker_soft_shutdown_timeout`, not in any time
+    # both before Celery is imported; SIGTERM lets a shard end in `worker_soft_shutdown_timeout`, not in any time
     os.environ.setdefault("REMAP_SIGTERM", "SIGQUIT")
+    os.environ["CELERY_CUSTOM_WORKER_POOL"] = "workers.runner.pool:TaskPool"
     from workers.celery_app import celery
+    from workers.runner.ending import end_surely
     from workers.runner.process import NAME_VARIABLE
 
+    end_surely()
     os.environ[NAME_VARIABLE] = name
     quiet = ["--without-gossip", "--without-mingle", "--without-heartbeat"]
-    celery.worker_main(["worker", "--pool=prefork", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet])
+    celery.worker_main(["worker", "--pool=custom", "--concurrency=1", f"--hostname={name}", "--loglevel=INFO", *quiet])
 
 
 @main.command()

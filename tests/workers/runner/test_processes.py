@@ -189,6 +189,32 @@ def test_every_way_to_end_frees_the_workers(sessions: Sessions, queue: Queue, cl
     assert {shard.attempt for shard in shards_of(sessions, left)} == {1}
 
 
+def test_a_worker_told_to_end_while_it_takes_a_shard_ends_and_does_not_lose_it(
+    sessions: Sessions, queue: Queue, cluster: Cluster
+) -> None:
+    cluster.environment |= {"TOY_INTERRUPTED": "1"}
+    job_id = queue(4, 1)
+    cluster.start("worker1", "relay")
+    assert cluster.processes["worker1"].wait(timeout=PATIENCE) == 0
+    assert shards_of(sessions, job_id)[0].state in ("done", "queued")
+
+
+def test_a_worker_that_hangs_when_told_to_end_is_killed_with_its_shard(
+    sessions: Sessions, queue: Queue, cluster: Cluster
+) -> None:
+    cluster.environment |= {"TOY_STUCK": "1"}
+    job_id = queue(4, 1, misbehave="hang")
+    cluster.start("worker1", "relay")
+    wait_for_stage(sessions, job_id)
+    wait_until(lambda: shards_of(sessions, job_id)[1].state == "running")
+    worker = cluster.processes["worker1"]
+    spawned = Path(f"/proc/{worker.pid}/task/{worker.pid}/children").read_text().split()
+    worker.send_signal(signal.SIGTERM)
+    assert worker.wait(timeout=PATIENCE) == 1
+    assert "on_cold_shutdown" in (cluster.logs / "worker1.log").read_text()  # where it hung
+    wait_until(lambda: not any(Path(f"/proc/{pid}/cmdline").exists() for pid in spawned))
+
+
 def cancel(sessions: Sessions, job_id: UUID) -> None:
     with sessions.begin() as session:
         jobs.cancel(session, session.get_one(Job, job_id))
