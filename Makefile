@@ -26,7 +26,7 @@ serve: install ## API, relay and one worker, until interrupted
 	$(BIN)/unitatlas up
 
 test: install ## the whole suite, PostgreSQL and Redis included
-	$(BIN)/python -m pytest --numprocesses 2
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 lint: install ## style, types, imports, migrations
 	$(BIN)/ruff check .
