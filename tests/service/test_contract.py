@@ -50,20 +50,21 @@ def caller(app: Flask, client_of: MakeClient) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("mode", GenerationMode)
-def test_no_call_surprises(app: Flask, caller: dict[str, str], mode: GenerationMode) -> None:
+def test_no_call_surprises(app: Flask, settings: Settings, caller: dict[str, str], mode: GenerationMode) -> None:
+    examples = 20 if settings.database_url else 5  # PostgreSQL is the one that takes less
     for found in schemathesis.openapi.from_wsgi("/openapi.json", app).get_all_operations():
         operation = found.ok()
         if operation.path in PROBES:
             continue
-        statuses = call_at_random(operation, caller, mode)
+        statuses = call_at_random(operation, caller, mode, examples)
         # what is wrong on purpose may be the key each time
         assert statuses - {401} or mode is GenerationMode.NEGATIVE, f"{operation.label} was never let in"
 
 
-def call_at_random(operation: APIOperation, headers: dict[str, str], mode: GenerationMode) -> set[int]:
+def call_at_random(operation: APIOperation, headers: dict[str, str], mode: GenerationMode, examples: int) -> set[int]:
     statuses: set[int] = set()
 
-    @hypothesis_settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+    @hypothesis_settings(max_examples=examples, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(case=operation.as_strategy(generation_mode=mode))
     def call(case: schemathesis.Case) -> None:
         reply = case.call(headers=headers)
