@@ -1,4 +1,4 @@
-"""Run and look after the service: `python -m service serve|check|migrate|keys|quotas|openapi`."""
+"""Run and look after the service: `python -m service serve|check|migrate|keys|quotas|artifacts|openapi`."""
 
 import json
 import uuid
@@ -16,6 +16,7 @@ from service.access.checks import check_scopes
 from service.access.guard import is_loopback
 from service.access.keys import make_key
 from service.access.tables import ROLE_SCOPES, SCOPES, Member
+from service.artifacts.commands import artifacts
 from service.database import make_sessions, reading
 from service.migrations import alembic_config
 from service.quotas.commands import quotas
@@ -126,6 +127,7 @@ def revoke_key(prefix: str) -> None:
 
 
 main.add_command(quotas)
+main.add_command(artifacts)
 
 
 @main.command()

@@ -61,6 +61,8 @@ class Settings:
     """The period, up to now, within which workers' time counts."""
     max_stored_bytes: int = 0
     """Bytes of artifacts that one team may store."""
+    artifact_retention_seconds: float = 7 * 24 * 3600.0
+    """How long an artifact that nothing shows any more is kept, a day at the least."""
     max_streams: int = 8
     """Event streams that one API process serves at a time."""
     scratch_bytes: int = 50 * 2**30

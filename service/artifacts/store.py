@@ -4,7 +4,9 @@ import hashlib
 import os
 import re
 import tempfile
+import uuid
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from service.errors import Invalid, NotFound
@@ -57,6 +59,40 @@ class ArtifactStore:
         if not path.is_file():
             raise NotFound(f"no artifact {digest} is stored here")
         return path
+
+    def old_files(self, before: float) -> Iterator[Path]:
+        """Files that have not changed since a time: artifacts, and what was left of those that never became one."""
+        for pattern in ("new-*", "uploads/*", "[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*"):
+            for path in self.root.glob(pattern):
+                with suppress(FileNotFoundError):  # finished, or removed by another collection
+                    if path.stat().st_mtime < before:
+                        yield path
+
+    def discard(self, path: Path, before: float) -> bool:
+        """Remove a file unless it was stored anew after all; False where it was, or is gone.
+
+        It is moved aside before it is looked at: what is stored in between lies at its place already and stays.
+        """
+        aside = self.root / f"discarded-{path.name}-{uuid.uuid4().hex}"
+        try:
+            path.rename(aside)
+            if aside.stat().st_mtime >= before:
+                aside.rename(path)
+                return False
+            aside.unlink()
+        except FileNotFoundError:  # another collection was quicker
+            return False
+        return True
+
+    def put_back(self) -> None:
+        """Put back what a killed collection had moved aside and not looked at yet."""
+        for aside in self.root.glob("discarded-*"):
+            digest = aside.name.split("-")[1]
+            with suppress(FileNotFoundError):
+                if DIGEST.fullmatch(digest) and not self.exists(digest):
+                    aside.rename(self._place(digest))
+                else:
+                    aside.unlink()
 
 
 def _chunks(path: Path) -> Iterator[bytes]:

@@ -18,6 +18,8 @@ class Artifact(Table):
     size: Mapped[int] = mapped_column(sa.BigInteger)
     media_type: Mapped[str] = mapped_column(sa.String(128))
     created_at: Mapped[datetime]
+    touched_at: Mapped[datetime | None]
+    """When somebody last stored it, or came to name it, see `collecting_queries`; None keeps it for ever."""
 
 
 class ArtifactOwner(Table):

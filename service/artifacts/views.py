@@ -68,9 +68,11 @@ def get_artifact(digest: str) -> Response:
 
 
 def _find(digest: str) -> Artifact | None:
+    """The artifact if the team has it, kept as if it had just been stored; None also where its file is lost."""
     # the upload may take an hour: no transaction stays open meanwhile
-    with reading(services().sessions) as session:
-        artifact = queries.find_artifact(session, team_id(), digest)
+    with services().sessions.begin() as session:
+        if (artifact := queries.hold_artifact(session, team_id(), digest)) is not None:
+            queries.touch_named(session, digest)
     return artifact if artifact is not None and services().store.exists(digest) else None
 
 

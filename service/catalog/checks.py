@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.artifacts.queries import find_artifact
+from service.artifacts.queries import hold_artifact
 from service.errors import Invalid
 
 
@@ -33,7 +33,7 @@ def check_dataset(
 
 
 def _check_artifact(session: Session, team_id: uuid.UUID, digest: str, pointer: str) -> None:
-    if find_artifact(session, team_id, digest) is None:
+    if hold_artifact(session, team_id, digest) is None:
         raise Invalid(f"the team has no artifact {digest}; upload it with PUT /v1/artifacts/{digest} first", pointer)
 
 

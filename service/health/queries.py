@@ -2,13 +2,14 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import Session
 
 from service.database import now
-from service.health.tables import Tally
+from service.health.tables import Duty, Tally
 from service.jobs.queries import seen_lately
 from service.jobs.tables import Job, Worker
 from service.migrations import newest_revision, present_revision
@@ -63,6 +64,15 @@ def read_tallies(session: Session) -> Mapping[str, int]:
     """How often each thing has happened that is counted across processes, 0 where never."""
     found = session.execute(sa.select(Tally.name, Tally.count)).tuples().all()
     return dict.fromkeys((LEASE_EXPIRIES, DELIVERED, REFUSED), 0) | dict(found)
+
+
+def take_duty(session: Session, name: str, period: timedelta) -> bool:
+    """Whether a duty is due, which nobody else takes for a period then."""
+    dialect = postgresql if session.get_bind().dialect.name == "postgresql" else sqlite
+    time = now(session)
+    session.execute(dialect.insert(Duty).values(name=name, due_at=time).on_conflict_do_nothing())
+    due = sa.update(Duty).where(Duty.name == name, Duty.due_at <= time).values(due_at=time + period)
+    return session.scalar(due.returning(Duty.name)) is not None
 
 
 def is_migrated(session: Session) -> bool:

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from service.artifacts.queries import find_artifact
+from service.artifacts.queries import hold_artifact
 from service.catalog.queries import layer_ids, near
 from service.catalog.tables import Model
 from service.errors import Invalid
@@ -64,7 +64,7 @@ def _check_layer(session: Session, model: Model, format: str, name: str | None) 
 
 
 def _check_file(session: Session, team_id: uuid.UUID, digest: str) -> None:
-    artifact = find_artifact(session, team_id, digest)
+    artifact = hold_artifact(session, team_id, digest)
     if artifact is None:
         raise Invalid(f"the team has no artifact {digest}; upload the file first, by PUT /v1/artifacts", "/artifact")
     if artifact.size > MAX_FILE_BYTES:

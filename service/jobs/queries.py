@@ -13,6 +13,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.artifacts.queries import touch_named
 from service.catalog.tables import Dataset, Model
 from service.database import Sessions, now, reading
 from service.errors import Conflict, Invalid, NotFound
@@ -230,6 +231,7 @@ def retry(session: Session, job: Job) -> None:
     lock_job(session, job)
     if job.state not in ("failed", "canceled", "expired"):
         raise Conflict(f"the job is {job.state}; only a failed, canceled or expired job can be tried again")
+    touch_named(session, job.params)
     time = now(session)
     if job.deadline_at:
         job.deadline_at = time + (job.deadline_at - job.created_at)

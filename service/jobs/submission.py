@@ -9,6 +9,7 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from service.artifacts.queries import touch_named
 from service.database import new_id, now
 from service.errors import Conflict
 from service.jobs.fingerprints import fingerprint
@@ -86,6 +87,7 @@ def _submit_once(session: Session, request: JobRequest, settings: Settings, idem
 
 def _queue(session: Session, request: JobRequest, settings: Settings) -> Job:
     check_quotas(session, request.team_id, settings)
+    touch_named(session, request.params)
     time = now(session)
     job = Job(
         id=new_id(),

@@ -19,6 +19,7 @@ from service.painting.queries import expire_overdue
 from service.quotas.queries import forget_times
 from service.settings import Settings
 from workers.runner import relay_queries
+from workers.runner.relay_collector import start_collector
 from workers.runner.relay_couriers import start_couriers
 from workers.runner.relay_queries import Holder
 
@@ -36,8 +37,9 @@ class Relay:
         self.celery = celery
 
     def run(self) -> None:
-        """Do rounds, and have messages sent beside them, until the process ends."""
+        """Do rounds, and beside them send messages and collect what is left over, until the process ends."""
         start_couriers(self.settings, self.sessions)
+        start_collector(self.settings, self.sessions)
         while True:
             self.round()
             time.sleep(self.settings.relay_seconds)
