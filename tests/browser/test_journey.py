@@ -2,12 +2,14 @@
 
 import re
 
+import pytest
 from playwright.sync_api import Browser, expect
 
 from tests.browser.conftest import Keyed
 from tests.browser.looking import Looking
 from tests.browser.world import LAYER, register
 
+pytestmark = pytest.mark.timeout(900)  # networks are loaded and jobs run, beside other tests
 UNIT = f"/models/scenes/layers/{LAYER}/units/0"
 
 

@@ -7,6 +7,7 @@ from tests.browser.conftest import Keyed
 from tests.browser.looking import Looking
 from tests.browser.world import GENERATOR_LAYER, LAYER, World
 
+pytestmark = pytest.mark.timeout(900)  # networks are loaded and jobs run, beside other tests
 CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
 """What the dark may change of a page."""
 DARK = ("home", "generator", "layer", "unit of a generator", "class", "intervention", "paint", "form")

@@ -10,6 +10,7 @@ from tests.browser.conftest import Keyed
 from tests.browser.looking import PATIENCE, Looking
 from tests.browser.world import GENERATOR_LAYER, World
 
+pytestmark = pytest.mark.timeout(900)  # networks are loaded and jobs run, beside other tests
 PAINT = f"/models/generator/paint?layer={GENERATOR_LAYER}&seed=1&index=5"
 
 
