@@ -1,4 +1,4 @@
-"""Run and look after the service: `python -m service serve|check|migrate|keys|quotas|artifacts|openapi`."""
+"""Run and look after the service; `python -m service --help` lists how."""
 
 import json
 import uuid
@@ -18,6 +18,7 @@ from service.access.keys import make_key
 from service.access.tables import ROLE_SCOPES, SCOPES, Member
 from service.artifacts.commands import artifacts
 from service.database import make_sessions, reading
+from service.jobs.queries import restart_unfinished
 from service.migrations import alembic_config
 from service.quotas.commands import quotas
 from service.settings import Settings
@@ -124,6 +125,13 @@ def revoke_key(prefix: str) -> None:
         key = queries.get_key(session, None, prefix.removeprefix("ua_")).key
         queries.revoke_key(session, key)
         queries.record(session, key.team_id, COMMAND_LINE, "keys.revoke", f"/v1/keys/{key.prefix}")
+
+
+@main.command("restart-jobs")
+def restart_jobs() -> None:
+    """Let unfinished jobs begin anew, after a restore: their scratch space is in no backup. No worker may run."""
+    with writing_shell() as session:
+        click.echo(f"{restart_unfinished(session)} unfinished jobs begin anew")
 
 
 main.add_command(quotas)

@@ -19,11 +19,13 @@ from service.database import Sessions, now, reading
 from service.errors import Conflict, Invalid, NotFound
 from service.jobs.tables import (
     ACTIVE_STATES,
+    FIRST_STAGE,
     TERMINAL_STATES,
     Event,
     IdempotentReply,
     Job,
     Shard,
+    Stage,
     Worker,
 )
 from service.pagination import Page, PageRequest, paginate
@@ -253,6 +255,33 @@ def _flush_shared(session: Session, job: Job) -> None:
         raise Conflict(
             "a newer job for the same work is queued, running or has succeeded; GET /v1/jobs lists it"
         ) from None
+
+
+def forget_progress(session: Session, job: Job) -> None:
+    """Let a job that is locked begin with its first stage again, because what it left in the scratch space is gone."""
+    later = (Shard.job_id == job.id, Shard.stage_position > 0)
+    session.execute(sa.delete(Shard).where(*later))
+    session.execute(sa.delete(Stage).where(Stage.job_id == job.id, Stage.position > 0))
+    first = sa.update(Shard).where(Shard.job_id == job.id)
+    session.execute(first.values(state="canceled", lease_owner=None, lease_until=None, result=None, seconds=None))
+    job.stage, job.progress_done, job.progress_total, job.progress_unit = FIRST_STAGE, 0, 1, "shards"
+
+
+def restart_unfinished(session: Session) -> int:
+    """Let every job that has not succeeded begin anew, those that have not ended at once; return how many these are.
+
+    Only for a database that was restored, while no worker runs.
+    """
+    unfinished = 0
+    for job in session.scalars(sa.select(Job).where(Job.state != "succeeded").order_by(Job.id).with_for_update()):
+        forget_progress(session, job)
+        if job.state in ("queued", "running"):
+            unfinished += 1
+            again = {"state": "queued", "attempt": 0, "not_before": now(session), "published_at": None}
+            session.execute(sa.update(Shard).where(Shard.job_id == job.id).values(**again))
+            job.state = "queued"
+            record_event(session, job, "queued", {"attempt": job.attempt})
+    return unfinished
 
 
 def count_workers(session: Session) -> int:

@@ -11,8 +11,9 @@ from sqlalchemy.orm import Session
 from service.database import now
 from service.errors import DeadlinePassed, WorkerLost
 from service.health.queries import LEASE_EXPIRIES, raise_tally
+from service.jobs import queries as jobs
 from service.jobs.queries import REPLY_LIFETIME, finish_job
-from service.jobs.tables import ACTIVE_STATES, FIRST_STAGE, IdempotentReply, Job, Shard, Stage, Worker
+from service.jobs.tables import ACTIVE_STATES, IdempotentReply, Job, Shard, Worker
 from service.settings import Settings
 from service.webhooks.queries import forget_old
 from workers.runner.queries import LIVE_STATES, lock_job, requeue, settle_cancelling, stop
@@ -137,10 +138,7 @@ def forget_progress(session: Session, job_id: uuid.UUID) -> bool:
         return True
     if job.state in ACTIVE_STATES:
         return False
-    session.execute(sa.delete(Shard).where(Shard.job_id == job_id, Shard.stage_position > 0))
-    session.execute(sa.delete(Stage).where(Stage.job_id == job_id, Stage.position > 0))
-    session.execute(sa.update(Shard).where(Shard.job_id == job_id).values(state="canceled", result=None, seconds=None))
-    job.stage, job.progress_done, job.progress_total, job.progress_unit = FIRST_STAGE, 0, 1, "shards"
+    jobs.forget_progress(session, job)
     return True
 
 
