@@ -182,6 +182,8 @@ def _due(session: Session) -> sa.Select[uuid.UUID]:
         sa.select(Delivery.id)
         .join(Webhook, Webhook.id == Delivery.webhook_id)
         .where(Delivery.state == "pending", Delivery.due_at <= time, Webhook.active, Webhook.id.not_in(busy))
+        # of the row itself, too: PostgreSQL looks at it anew once it has the lock, and at the others as they were
+        .where(sa.or_(Delivery.lease_until.is_(None), Delivery.lease_until <= time))
         .order_by(Delivery.due_at, Delivery.id)
         .limit(1)
     )
