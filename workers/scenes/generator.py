@@ -8,7 +8,7 @@ from safetensors.torch import load_file
 from workers.networks.progressive_gan import ProgressiveGenerator
 from workers.scenes.churchyards import LATENT
 
-SIZES = (LATENT, 96, 128, 64, 16)  # of a latent, then the units at 4, 8, 16 and 32 pixels
+SIZES = (LATENT, 128, 128, 96, 32)  # of a latent, then the units at 4, 8, 16 and 32 pixels
 RESOLUTION = 32
 INPUT: dict[str, Any] = {"latent": [LATENT], "range": [-1.0, 1.0]}  # the output values of black and white
 WEIGHTS = Path(__file__).parent / "weights" / "scenes-generator.safetensors"

@@ -23,6 +23,7 @@ class Stage:
     adversarial: bool = True
     batch: int = 16
     rate: float = 2e-3
+    likeness: float = 10.0  # weight of the squared difference between drawn and painted pixels
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,17 @@ class GeneratorRecipe:
     """How a generator is trained."""
 
     stages: tuple[Stage, ...] = (
-        Stage(4, 500, adversarial=False, batch=64, rate=1e-2),
-        Stage(8, 2500, adversarial=False, batch=32, rate=1e-2),
-        Stage(16, 2500, adversarial=False, rate=5e-3),
-        Stage(32, 2500, adversarial=False, rate=5e-3),
-        Stage(32, 5000),
+        Stage(4, 1000, adversarial=False, batch=64, rate=1e-2),
+        Stage(8, 3000, adversarial=False, batch=32, rate=1e-2),
+        Stage(16, 3000, adversarial=False, rate=5e-3),
+        Stage(32, 3000, adversarial=False, rate=5e-3),
+        Stage(32, 12000, likeness=1.0),
     )
-    likeness: float = 10.0  # weight of the squared difference between drawn and painted pixels
-    seen: float = 0.5  # weight of the same difference between what the classifier sees in the pictures
     heads: float = 0.25  # weight of the critics of what the classifier sees
     smoothness: float = 0.1  # weight of the critic's squared gradient at painted pictures (R1: Mescheder et al., 2018)
     smooth_every: int = 8  # steps
     memory: float = 0.998  # of the average over steps, whose weights are kept in the end
-    checkpoint: int = 50  # steps between two checkpoints
+    checkpoint: int = 100  # steps between two checkpoints
 
 
 class Studio(nn.Module):
@@ -89,7 +88,7 @@ class Lessons:
         """One step on painted pictures (n, 3, r, r) and their latents (n, d); returns the parts of the loss."""
         drawn = draw(self.studio.generator, latents)
         pixels = F.mse_loss(drawn, painted)
-        loss, told = self.recipe.likeness * pixels, {"pixels": pixels.item()}
+        loss, told = self.stage.likeness * pixels, {"pixels": pixels.item()}
         if self.stage.adversarial:
             criticism, more = self._criticize(step, painted, drawn)
             loss, told = loss + criticism, told | more
@@ -103,10 +102,8 @@ class Lessons:
         with torch.no_grad():
             shown = self.eye(painted)
         told = self._judge(step, painted, shown, drawn.detach(), [maps.detach() for maps in seen])
-        features = torch.stack([F.mse_loss(a, b) for a, b in zip(seen, shown, strict=True)]).mean()
         criticism = F.softplus(-self.studio.critic(drawn)).mean()
-        criticism = criticism + self.recipe.heads * _error(self.studio.heads(seen), painted=True)
-        return criticism + self.recipe.seen * features, told | {"features": features.item()}
+        return criticism + self.recipe.heads * _error(self.studio.heads(seen), painted=True), told
 
     def _judge(
         self, step: int, painted: Tensor, shown: Sequence[Tensor], drawn: Tensor, seen: Sequence[Tensor]

@@ -32,13 +32,13 @@ FIRST = np.array(
 class SegmenterRecipe:
     """How a segmenter is trained."""
 
-    steps: int = 1100
+    steps: int = 5000
     batch: int = 32
     churchyards: int = 11  # pictures of a batch that the generator's kind of scene is given
     coarse: int = 16  # pictures of a batch that are seen as the generator's are: at half their resolution
     rate: float = 4e-3
     decay: float = 1e-2
-    checkpoint: int = 50  # steps between two checkpoints
+    checkpoint: int = 100  # steps between two checkpoints
 
 
 def train_segmenter(
@@ -75,9 +75,10 @@ def train_segmenter(
     state = {"network": network, "optimizer": optimizer, "schedule": schedule}
     for step in range(restore(state, checkpoint, device), recipe.steps):
         pixels, targets = _batch(seed, step, scenes, churchyards, recipe)
-        logits = contests(network(pixels.to(device)))
+        with torch.autocast(device.type, torch.bfloat16):
+            logits = contests(network(pixels.to(device)))
         loss = torch.stack(
-            [F.cross_entropy(a, b) for a, b in zip(logits, targets.to(device).unbind(1), strict=True)]
+            [F.cross_entropy(a.float(), b) for a, b in zip(logits, targets.to(device).unbind(1), strict=True)]
         ).sum()
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
