@@ -11,6 +11,7 @@ from typing import Any
 from celery import Celery
 from kombu import Exchange, Queue
 
+from service import file_broker
 from service.errors import Unavailable
 from service.settings import Settings
 
@@ -30,7 +31,7 @@ def make_celery(settings: Settings) -> Celery:
     """The Celery application that the API, the workers and the relay share."""
     celery = Celery("unitatlas", set_as_current=False)
     celery.conf.update(
-        broker_url=settings.broker_url or "filesystem://",
+        broker_url=settings.broker_url or file_broker.URL,
         broker_transport_options=_transport_options(settings),
         broker_connection_retry_on_startup=True,
         broker_connection_timeout=2,

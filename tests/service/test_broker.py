@@ -3,6 +3,7 @@
 import os
 import time
 import uuid
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -92,3 +93,17 @@ def test_the_settings_that_the_guarantees_rest_on(tmp_path: Path) -> None:
     assert conf.accept_content == ["json"] and conf.task_serializer == "json"
     assert conf.broker_transport_options["visibility_timeout"] == 3600
     assert not make_celery(Settings(data_dir=tmp_path, broker_url="amqp://127.0.0.1:1//")).conf.task_acks_late
+
+
+def test_messages_are_read_whole_while_others_are_written(tmp_path: Path) -> None:
+    celery, shard_ids = make_celery(Settings(data_dir=tmp_path)), ids(10 * MAX_HINTS)
+    heard: list[str] = []
+    with ThreadPoolExecutor() as pool, celery.connection_for_read() as connection:
+        queue = celery.amqp.queues["shards"].bind(connection.default_channel)
+        queue.declare()
+        writing = [pool.submit(publish, celery, shard_ids[i::10]) for i in range(10)]
+        while len(heard) < len(shard_ids):
+            message = queue.get(no_ack=True)
+            heard += [message.payload[0][0]] if message else []
+            assert message or not all(written.done() for written in writing) or count_hints(celery), "one was lost"
+    assert sorted(heard) == sorted(map(str, shard_ids))
