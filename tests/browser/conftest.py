@@ -68,5 +68,6 @@ def ana(browser: Browser, service: Keyed) -> Iterator[Looking]:
 @pytest.fixture(scope="module")
 def world(service: Keyed) -> World:
     """What the team has found."""
-    register(service.client)
+    if not [*service.client.models()]:
+        register(service.client)
     return discover(service.client)

@@ -56,3 +56,43 @@ def discover(client: Client) -> World:
     painting = client.paint("generator", GENERATOR_LAYER, [drawing], latent={"seed": 1, "index": 3})
     jobs = (older, newer, ablation, attack, drawn, removed, cells)
     return World(*(str(job.id) for job in jobs), str(painting.id), classes[0])
+
+
+def addresses(world: World) -> dict[str, str]:
+    """The pages, by what they show."""
+    unit, drawing = f"/models/scenes/layers/{LAYER}/units/0", f"/models/generator/layers/{GENERATOR_LAYER}"
+    return {
+        "home": "/",
+        "search": "/?q=tree",
+        "models": "/models",
+        "classifier": "/models/scenes",
+        "generator": "/models/generator",
+        "segmenter": "/models/segmenter",
+        "layer": f"/models/scenes/layers/{LAYER}",
+        "layer of a generator": drawing,
+        "layer not dissected": "/models/scenes/layers/features.relu1_1",
+        "unit": unit,
+        "older unit": f"{unit}?job={world.older}",
+        "unit of a generator": f"{drawing}/units/0",
+        "units": "/units?detectors=true",
+        "concepts": "/concepts",
+        "concept": "/concept?concept=tree&category=object",
+        "classes": "/classes",
+        "class": f"/class?class={world.class_name}",
+        "attacks": "/attacks",
+        "jobs": "/jobs",
+        "dissection": f"/jobs/{world.dissection}",
+        "ablation": f"/jobs/{world.ablation}",
+        "attack": f"/jobs/{world.attack}",
+        "dissection of a generator": f"/jobs/{world.drawn}",
+        "intervention": f"/jobs/{world.intervention}",
+        "intervention at each cell": f"/jobs/{world.cells}",
+        "comparison": f"/compare?a={world.older}&b={world.dissection}",
+        "form": "/models/scenes/jobs/new?kind=attack",
+        "form of a generator": "/models/generator/jobs/new?kind=intervention",
+        "paintings": "/paintings",
+        "painting": f"/paintings/{world.painting}",
+        "paint": f"/models/generator/paint?painting={world.painting}",
+        "collections": "/collections",
+        "links": "/shares",
+    }

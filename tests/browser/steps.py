@@ -1,34 +1,13 @@
-"""From an empty database to a link that a signed-out browser opens, by what a person does on pages."""
+"""What a person does on pages, step by step: dissect, say something, collect, share, look, revoke."""
 
 import re
 
-import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.browser.conftest import Keyed
 from tests.browser.looking import Looking
-from tests.browser.world import LAYER, register
+from tests.browser.world import LAYER
 
-pytestmark = pytest.mark.timeout(900)  # networks are loaded and jobs run, beside other tests
 UNIT = f"/models/scenes/layers/{LAYER}/units/0"
-
-
-def test_from_an_empty_database_to_a_shared_link(browser: Browser, service: Keyed, ana: Looking) -> None:
-    expect(ana.page.get_by_text("Nothing is registered yet")).to_be_visible()
-    register(service.client)
-    dissect(ana)
-    say_something(ana)
-    collect(ana)
-    link = share(ana)
-    with Looking.at(browser, service) as stranger:
-        look_by(stranger, link)
-    revoke(ana)
-    with Looking.at(browser, service) as stranger:
-        reply = stranger.page.goto(link)
-        assert reply is not None
-        assert reply.status == 404
-        expect(stranger.page.get_by_text("there is no such link")).to_be_visible()
-        stranger.complaints.clear()  # of the 404 itself
 
 
 def dissect(ana: Looking) -> None:

@@ -1,42 +1,71 @@
-"""Drawing on a picture: by pointer and by keyboard, undone, kept, shared, and without JavaScript."""
+"""The pages in a browser: nothing on its console, nothing that axe finds wrong, and a journey from an empty database.
+
+The first test finds the database empty; the others look at what a world of results adds to it.
+"""
 
 import re
-from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import steps
 from tests.browser.conftest import Keyed
-from tests.browser.looking import PATIENCE, Looking
-from tests.browser.world import GENERATOR_LAYER, World
+from tests.browser.drawing import PAINT, drag, is_painted, painting
+from tests.browser.looking import Looking
+from tests.browser.world import World, addresses, register
 
 pytestmark = pytest.mark.timeout(900)  # networks are loaded and jobs run, beside other tests
-PAINT = f"/models/generator/paint?layer={GENERATOR_LAYER}&seed=1&index=5"
+CONTRAST = {"runOnly": {"type": "rule", "values": ["color-contrast"]}}
+"""What the dark may change of a page."""
+DARK = ("home", "generator", "layer", "unit of a generator", "class", "intervention", "paint", "form")
+"""Pages that between them have everything that is coloured."""
 
 
-def painting(ana: Looking) -> dict[str, Any]:
-    """The painting that the page shows, as the API has it."""
-    id = ana.page.url.rpartition("painting=")[2]
-    found: dict[str, Any] = ana.page.request.get(f"{ana.root}/v1/paintings/{id}").json()
-    return found
+def test_from_an_empty_database_to_a_shared_link(browser: Browser, service: Keyed, ana: Looking) -> None:
+    expect(ana.page.get_by_text("Nothing is registered yet")).to_be_visible()
+    register(service.client)
+    steps.dissect(ana)
+    steps.say_something(ana)
+    steps.collect(ana)
+    link = steps.share(ana)
+    with Looking.at(browser, service) as stranger:
+        steps.look_by(stranger, link)
+    steps.revoke(ana)
+    with Looking.at(browser, service) as stranger:
+        reply = stranger.page.goto(link)
+        assert reply is not None
+        assert reply.status == 404
+        expect(stranger.page.get_by_text("there is no such link")).to_be_visible()
+        stranger.complaints.clear()  # of the 404 itself
 
 
-def is_painted(page: Page, strokes: int) -> None:
-    """Wait until the page shows a painting of so many strokes."""
-    rows = page.locator("#painted details tbody tr")
-    expect(rows).to_have_count(strokes, timeout=PATIENCE)
-    expect(page.locator("[aria-busy]")).to_have_count(0)
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page(browser: Browser, service: Keyed, world: World, scheme: str) -> None:
+    faults: list[str] = []
+    with Looking.at(browser, service, color_scheme=scheme) as looking:
+        looking.sign_in()
+        shown = addresses(world)
+        for name, address in shown.items() if scheme == "light" else [(name, shown[name]) for name in DARK]:
+            page = looking.go(address)
+            assert page.locator("h1").count() == 1, name
+            assert not page.evaluate(BROKEN), f"{name}: a picture is not there"
+            faults += looking.faults(**(CONTRAST if scheme == "dark" else {}))
+    assert not faults, "\n".join(faults)
 
 
-def drag(page: Page, start: tuple[float, float], end: tuple[float, float]) -> None:
-    """Draw a line between points of the picture, each from 0 to 1."""
-    box = page.locator("canvas").bounding_box()
-    assert box is not None
-    places = [(box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in (start, end)]
-    page.mouse.move(*places[0])
-    page.mouse.down()
-    page.mouse.move(*places[1], steps=4)
-    page.mouse.up()
+BROKEN = "[...document.images].filter(i => i.loading !== 'lazy' && i.complete && !i.naturalWidth).map(i => i.src)"
+
+
+def test_without_a_key(browser: Browser, service: Keyed) -> None:
+    with Looking.at(browser, service) as looking:
+        looking.go("/sign-in")
+        assert not looking.faults()
+        reply = looking.page.goto(f"{looking.root}/jobs")
+        assert reply is not None
+        assert reply.status == 401
+        assert looking.page.get_by_role("link", name="Sign in by a key").is_visible()
+        assert not looking.faults()
+        looking.complaints.clear()  # of the 401 itself
 
 
 @pytest.fixture
