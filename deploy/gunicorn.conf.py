@@ -6,7 +6,8 @@ import tempfile
 from typing import Any
 
 # before prometheus_client is imported: the processes count together, so that /metrics is the same whichever answers
-os.environ.setdefault("PROMETHEUS_MULTIPROC_DIR", tempfile.mkdtemp(prefix="unitatlas-metrics-"))
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="unitatlas-metrics-")
 
 from service.settings import Settings
 

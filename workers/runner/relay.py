@@ -16,7 +16,6 @@ from service.broker import MAX_HINTS, count_hints, publish, tidy
 from service.database import Sessions, reading
 from service.jobs.tables import Shard
 from service.painting.queries import expire_overdue
-from service.quotas.queries import forget_times
 from service.settings import Settings
 from workers.runner import relay_queries
 from workers.runner.relay_collector import start_collector
@@ -85,7 +84,6 @@ class Relay:
         """Forget what is too old to be of use."""
         with self.sessions.begin() as session:
             relay_queries.prune(session)
-            forget_times(session, self.settings.quota_period_seconds)
         tidy(self.settings)
 
     def sweep_scratch(self) -> None:

@@ -1,4 +1,4 @@
-"""The relay's collector: a thread that removes once a day what nothing shows any more, in one relay for all."""
+"""The relay's collector: a thread that removes once a day what nobody needs any more, in one relay for all."""
 
 import logging
 import threading
@@ -9,7 +9,9 @@ from service.artifacts.collecting import collect
 from service.artifacts.store import ArtifactStore
 from service.database import Sessions
 from service.health.queries import take_duty
+from service.quotas.queries import forget_times
 from service.settings import Settings
+from service.webhooks.queries import forget_old
 
 DUTY, PERIOD = "collect", timedelta(days=1)
 PAUSE_SECONDS = 60.0
@@ -35,15 +37,24 @@ class Collector:
                 log.warning("the collector will try again", exc_info=True)
 
     def round(self) -> bool:
-        """Remove what nothing shows any more; False where it is not the time, or another relay does it."""
+        """Remove what nobody needs any more; False where it is not the time, or another relay does it."""
         with self.sessions.begin() as session:
             mine = take_duty(session, DUTY, PERIOD)
         if mine:
-            collected = collect(self.sessions, self.store, self.settings)
-            log.info("removed %s", collected)
-            if collected.missing:
-                log.error("files of %d artifacts are not there, as of %s", len(collected.missing), collected.missing[0])
+            self._forget()
+            self._collect()
         return mine
+
+    def _forget(self) -> None:
+        with self.sessions.begin() as session:
+            forget_old(session)
+            forget_times(session, self.settings.quota_period_seconds)
+
+    def _collect(self) -> None:
+        collected = collect(self.sessions, self.store, self.settings)
+        log.info("removed %s", collected)
+        if collected.missing:
+            log.error("files of %d artifacts are not there, as of %s", len(collected.missing), collected.missing[0])
 
 
 def start_collector(settings: Settings, sessions: Sessions) -> None:

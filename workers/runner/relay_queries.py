@@ -15,7 +15,6 @@ from service.jobs import queries as jobs
 from service.jobs.queries import REPLY_LIFETIME, finish_job
 from service.jobs.tables import ACTIVE_STATES, IdempotentReply, Job, Shard, Worker
 from service.settings import Settings
-from service.webhooks.queries import forget_old
 from workers.runner.queries import LIVE_STATES, lock_job, requeue, settle_cancelling, stop
 
 UNHEARD = timedelta(seconds=10)
@@ -143,8 +142,7 @@ def forget_progress(session: Session, job_id: uuid.UUID) -> bool:
 
 
 def prune(session: Session) -> None:
-    """Forget old replies to idempotency keys, old deliveries, and workers not seen for long."""
+    """Forget old replies to idempotency keys, and workers not seen for long."""
     time = now(session)
     session.execute(sa.delete(IdempotentReply).where(IdempotentReply.created_at < time - REPLY_LIFETIME))
     session.execute(sa.delete(Worker).where(Worker.seen_at < time - WORKER_FORGOTTEN))
-    forget_old(session)

@@ -10,8 +10,11 @@ from service.artifacts.queries import record_artifacts
 from service.artifacts.tables import Artifact
 from service.database import Sessions, now
 from service.health.tables import Duty
+from service.quotas.tables import WorkerTime
 from service.settings import Settings
+from service.webhooks.tables import Delivery
 from tests.workers.runner.conftest import team_of
+from tests.workers.runner.test_relay_couriers import hook, send_test
 from workers.runner.relay_collector import Collector
 
 
@@ -28,6 +31,21 @@ def test_it_removes_what_nothing_shows(settings: Settings, sessions: Sessions) -
     with sessions.begin() as session:
         session.execute(sa.update(Duty).values(due_at=now(session)))
     assert collector.round()
+
+
+def test_it_forgets_what_is_too_old(settings: Settings, sessions: Sessions) -> None:
+    delivery_id = send_test(sessions, hook(sessions, "https://hooks.example/"))
+    team = team_of(sessions)
+    with sessions.begin() as session:
+        delivery = session.get_one(Delivery, delivery_id)
+        delivery.state, delivery.created_at = "dead", now(session) - timedelta(days=31)
+        for hours in (23, 25):
+            at = now(session) - timedelta(hours=hours)
+            session.add(WorkerTime(team_id=team, at=at, seconds=float(hours)))
+    assert Collector(settings, sessions).round()
+    with sessions() as session:
+        assert session.scalars(sa.select(Delivery)).all() == []
+        assert session.scalars(sa.select(WorkerTime.seconds)).all() == [23.0]
 
 
 def test_of_many_relays_one_does_it(settings: Settings, sessions: Sessions) -> None:
