@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 from unitatlas import Client, stroke
 
 LAYER, GENERATOR_LAYER = "features.relu4_2", "layer4"
-GENERATOR: dict[str, Any] = {"seed": 0}
 UPPER = {"size": [2, 1], "runs": [0, 1, 1]}
 SEEN = ["model:segmenter", "colors"]
 
@@ -28,7 +27,7 @@ def register(client: Client) -> None:
     """The built-in networks and their pictures."""
     client.register_model("scenes", "builtin:scenes-classifier")
     client.register_model("segmenter", "builtin:scenes-segmenter", kind="segmenter")
-    client.register_model("generator", "builtin:scenes-generator", kind="generator", weights=GENERATOR)
+    client.register_model("generator", "builtin:scenes-generator", kind="generator")
     client.register_dataset("pictures", "scenes", {"builtin": "scenes-validation"})
 
 
