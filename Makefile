@@ -45,6 +45,7 @@ train: install ## the networks of the built-in world, resumed where they stopped
 	$(BIN)/python -m workers.scenes.training
 	$(BIN)/python -m workers.jobs.world
 	$(BIN)/python -m workers.jobs.world.attacking
+	$(BIN)/python -m workers.jobs.world.drawn
 
 lock: ## requirements.lock from pyproject.toml
 	$(PYTHON) -m venv $(VENV)/lock && $(VENV)/lock/bin/pip install --quiet uv

@@ -51,7 +51,7 @@ def main() -> None:
 def measure(generator: ProgressiveGenerator, segmenter: SceneSegmenter, painted: Album) -> Shares:
     """The shares in painted churchyards, and in as many drawn ones."""
     latents = np.random.RandomState(SEED).standard_normal((len(painted.images), generator.latent)).astype(np.float32)
-    drawn = torch.cat([generator(part) for part in torch.from_numpy(latents).split(BATCH)]).clamp(-1, 1)
+    drawn = torch.cat([generator(part) for part in _batches(torch.from_numpy(latents))]).clamp(-1, 1)
     shown = torch.from_numpy(shrunk(painted.images, RESOLUTION))
     return Shares(_shares(painted.labels), _seen(segmenter, shown), _seen(segmenter, drawn))
 
@@ -59,10 +59,14 @@ def measure(generator: ProgressiveGenerator, segmenter: SceneSegmenter, painted:
 def _seen(segmenter: SceneSegmenter, pictures: Tensor) -> NDArray[np.float64]:
     """The shares that the segmenter sees in pictures (n, 3, h, w) with values from -1 to 1."""
     found = []
-    for batch in pictures.split(BATCH):
+    for batch in _batches(pictures):
         enlarged = F.interpolate(batch, (SIZE, SIZE), mode="bilinear", align_corners=False)
         found.append(named(segmenter(2 * enlarged)).numpy())  # the segmenter takes pixels from -2 to 2
     return _shares(np.concatenate(found))
+
+
+def _batches(values: Tensor) -> Iterator[Tensor]:
+    return (values[start : start + BATCH] for start in range(0, len(values), BATCH))
 
 
 def _shares(labels: NDArray[np.integer]) -> NDArray[np.float64]:
