@@ -18,8 +18,6 @@ from service.settings import Settings
 
 GRACE = timedelta(days=1)
 """What is younger is nobody's yet: its request or shard may not have come to write who names it."""
-AT_A_TIME = 20
-"""Rows removed in one transaction, for which SQLite makes all others wait."""
 FILES_AT_A_TIME = 500
 
 log = logging.getLogger(__name__)
@@ -89,15 +87,16 @@ def _is_old(artifact: Artifact, before: datetime) -> bool:
 
 
 def _remove_rows(sessions: Sessions, seen: Seen) -> Iterator[str]:
-    for start in range(0, len(seen.unnamed), AT_A_TIME):
+    # each on its own: the database looks through all tables that may refer to it, and on SQLite others wait meanwhile
+    for digest in seen.unnamed:
         try:
             with sessions.begin() as session:
-                chunk = seen.unnamed[start : start + AT_A_TIME]
-                removed = queries.remove_untouched(session, chunk, seen.rows_before)
+                removed = queries.remove_untouched(session, digest, seen.rows_before)
         except IntegrityError:  # what a row refers to after all stays, and the next collection looks again
-            log.warning("artifacts that nothing named are named by now", exc_info=True)
+            log.warning("the artifact %s, which nothing named, is named by now", digest, exc_info=True)
             continue
-        yield from removed
+        if removed:
+            yield digest
 
 
 def _nobodys(sessions: Sessions, store: ArtifactStore, seen: Seen, gone: set[str]) -> Iterator[Path]:

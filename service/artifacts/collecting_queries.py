@@ -69,13 +69,14 @@ def all_artifacts(session: Session) -> Iterator[Artifact]:
     yield from session.scalars(statement.execution_options(yield_per=ROWS_AT_A_TIME))
 
 
-def remove_untouched(session: Session, digests: Sequence[str], before: datetime) -> list[str]:
-    """Remove those of these artifacts that were not touched since a time, and return their digests."""
-    untouched = sa.select(Artifact.digest).where(Artifact.digest.in_(digests), Artifact.touched_at < before)
-    locked = list(session.scalars(untouched.order_by(Artifact.digest).with_for_update()))
-    session.execute(sa.delete(ArtifactOwner).where(ArtifactOwner.digest.in_(locked)))
-    session.execute(sa.delete(Artifact).where(Artifact.digest.in_(locked)))
-    return locked
+def remove_untouched(session: Session, digest: str, before: datetime) -> bool:
+    """Remove an artifact unless it was touched since a time; False where it was, or is gone."""
+    untouched = sa.select(Artifact.digest).where(Artifact.digest == digest, Artifact.touched_at < before)
+    if session.scalar(untouched.with_for_update()) is None:
+        return False
+    session.execute(sa.delete(ArtifactOwner).where(ArtifactOwner.digest == digest))
+    session.execute(sa.delete(Artifact).where(Artifact.digest == digest))
+    return True
 
 
 def find_known(session: Session, digests: Sequence[str]) -> set[str]:
