@@ -30,18 +30,18 @@ if os.environ.get("TOY_LOSSY"):
 
 
 @worker_init.connect
-def be_hard_to_end(sender: Any, **_: object) -> None:
+def prepare_the_end(sender: Any, **_: object) -> None:
     # not before: what `run` sets in the environment must stand when these are imported
     import billiard.pool
     from celery.worker import WorkController
 
     from workers.runner import ending
 
+    sender.app.conf.worker_soft_shutdown_timeout = 10.0  # which a worker waits in full, and no toy shard takes
     if os.environ.get("TOY_STUCK"):
         ending.END_SECONDS = 2.0
         WorkController.wait_for_soft_shutdown = lambda self: threading.Event().wait()
     if os.environ.get("TOY_INTERRUPTED"):
-        sender.app.conf.worker_soft_shutdown_timeout = 3.0
         note = billiard.pool.ApplyResult.__init__
 
         def be_told_to_end(self: Any, *args: Any, **kwargs: Any) -> None:
