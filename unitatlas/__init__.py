@@ -8,7 +8,7 @@ from unitatlas.explaining import Explanation
 from unitatlas.intervening import PixelChange
 from unitatlas.jobs import Job
 from unitatlas.painting import ConceptChange, Painting, stroke
-from unitatlas.team import Collection, Member, Share
+from unitatlas.team import Collection, Member, Quotas, Share
 from unitatlas.types import (
     Annotation,
     Class,
@@ -26,6 +26,7 @@ from unitatlas.types import (
     Unit,
     UnitDetails,
 )
+from unitatlas.webhooks import Delivery, Webhook
 
 __all__ = [
     "Annotation",
@@ -36,6 +37,7 @@ __all__ = [
     "Concept",
     "ConceptChange",
     "Dataset",
+    "Delivery",
     "Diff",
     "Effect",
     "Estimate",
@@ -52,6 +54,7 @@ __all__ = [
     "Painting",
     "PixelChange",
     "Problem",
+    "Quotas",
     "RankedLabel",
     "ServiceUnreachable",
     "Share",
@@ -61,5 +64,6 @@ __all__ = [
     "UnitDetails",
     "UploadError",
     "Verdict",
+    "Webhook",
     "stroke",
 ]
