@@ -9,7 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, R
 
 from tests.end_to_end.conftest import Service
 
-PATIENCE = 60_000
+PATIENCE = 240_000
 """Milliseconds: the worker has one core, which others use as well."""
 expect.set_options(timeout=PATIENCE)
 
