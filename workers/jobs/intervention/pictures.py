@@ -32,6 +32,8 @@ STYLES = {
 }
 OTHERS = 4
 """Other concepts whose change is drawn beside the target's."""
+MOST_CHANGE = 1.0
+"""Of another concept that is drawn: rare ones grow many times over, and would leave the target no room."""
 MOST_LAYERS = 12
 """Layers that are shown; of more, the first."""
 MOST_CONTEXTS = 12
@@ -45,8 +47,8 @@ GAP = 8
 def draw_curves(figures: Figures, params: Mapping[str, Any]) -> bytes:
     """Draw how the target's pixels change with the number of units, with 99 % intervals, beside random sets.
 
-    The thin lines are the other concepts of which most pixels changed, by the first order. Source: Bau et al., PNAS
-    2020, Fig. 4.
+    The thin lines are the other concepts of which most pixels changed, by the first order, of those that at most
+    doubled. Source: Bau et al., PNAS 2020, Fig. 4.
     """
     shown = figures[:MOST_LAYERS]
     with blank(7.4, 0.7 + 3.2 * len(shown)) as figure:
@@ -100,8 +102,9 @@ def _draw_order(panel: Axes, points: Sequence[Mapping[str, Any]], style: Style) 
 def _draw_others(panel: Axes, layer: Mapping[str, Any], order: str) -> list[Line]:
     """The other concepts of which most pixels changed by the order's largest set."""
     points = [found for found in layer["sets"] if found["order"] == order]
+    drawable = [other for other in points[-1]["others"] if _known(other) and other["change"] <= MOST_CHANGE]
     lines = []
-    for other in [other for other in points[-1]["others"] if other["change"] is not None][:OTHERS]:
+    for other in drawable[:OTHERS]:
         curve = [(p["size"], 100 * o["change"]) for p in points for o in p["others"] if _same(o, other) and _known(o)]
         panel.plot(*zip(*curve, strict=True), color=FAINT, linewidth=0.9)
         lines.append(Line(other["concept"], GREY, *curve[-1]))
