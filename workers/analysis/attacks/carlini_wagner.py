@@ -19,7 +19,7 @@ from workers.analysis.attacks.searches import Searches
 
 WINDOWS = 10  # a descent's progress is that of one such part of its steps over the part before
 MEMORY = 10  # steps that Adam remembers: what is newer than that is no sign of progress
-PROGRESS = 0.99  # a loss that does not fall below this share of what it was is as good as at its end
+PROGRESS = 0.995  # a loss that does not fall below this share of what it was is as good as at its end
 LAST_REPEATS = 10  # with as many bisections, the last tries the largest constant again that is known to work
 
 PRESETS: Mapping[str, Mapping[str, float]] = MappingProxyType(
