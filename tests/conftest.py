@@ -123,12 +123,14 @@ def app(any_app: Flask, settings: Settings) -> Iterator[Flask]:
     from service import make_services
 
     services = make_services(settings)
-    before = dict(any_app.extensions)
+    extensions, config = dict(any_app.extensions), dict(any_app.config)
     any_app.extensions["unitatlas"] = services
     yield any_app
     services.engine.dispose()
     any_app.extensions.clear()
-    any_app.extensions.update(before)
+    any_app.extensions.update(extensions)
+    any_app.config.clear()
+    any_app.config.update(config)
 
 
 @pytest.fixture
