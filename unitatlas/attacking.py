@@ -3,7 +3,8 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from unitatlas.types import Answer, Unit
+from unitatlas.answers import Answer
+from unitatlas.types import Unit
 
 ARTIFACTS = ("original", "adversarial", "picture")
 

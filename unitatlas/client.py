@@ -57,6 +57,11 @@ class Client:
         """Close the connections."""
         self._transport.close()
 
+    @property
+    def url(self) -> str:
+        """Address of the service, which is that of its pages too."""
+        return self._transport.url
+
     def ready(self) -> bool:
         """Whether the service could run a job now: database, broker and a worker are there."""
         try:
@@ -234,12 +239,12 @@ class Client:
         With `class_` those that damage this class most when they are removed come first, each with its `effect`, and
         with its `shift` where an attack towards the class watched it.
         """
-        return map(Unit.from_json, self._transport.pages("/v1/units", **filters))
+        return map(Unit.reader(self._transport), self._transport.pages("/v1/units", **filters))
 
     def unit(self, model: str, layer: str, unit: int, *, job: str | None = None) -> UnitDetails:
         """All that is known of one unit, from its newest dissection, ablation and attacks or from the job named."""
         path = f"/v1/models/{quote(model, safe='')}/layers/{quote(layer, safe='')}/units/{unit}"
-        return UnitDetails.from_json(self._transport.get(path, job=job))
+        return UnitDetails.reader(self._transport)(self._transport.get(path, job=job))
 
     def concepts(self, **filters: Any) -> Iterator[Concept]:
         """Concepts with how many units were found for each; filters are category and q."""
@@ -307,15 +312,15 @@ class Client:
 
     def _paint(self, model: str, body: dict[str, Any]) -> Painting:
         path = f"/v1/models/{quote(model, safe='')}/paintings"
-        return Painting.from_json(self._transport.request("POST", path, json=body).json())
+        return Painting.reader(self._transport)(self._transport.request("POST", path, json=body).json())
 
     def paintings(self, **filters: Any) -> Iterator[Painting]:
         """The team's paintings, newest first; the filter is model."""
-        return map(Painting.from_json, self._transport.pages("/v1/paintings", **filters))
+        return map(Painting.reader(self._transport), self._transport.pages("/v1/paintings", **filters))
 
     def painting(self, id: str | UUID) -> Painting:
         """One painting."""
-        return Painting.from_json(self._transport.get(f"/v1/paintings/{quote(str(id), safe='')}"))
+        return Painting.reader(self._transport)(self._transport.get(f"/v1/paintings/{quote(str(id), safe='')}"))
 
     # artifacts
 

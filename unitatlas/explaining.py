@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Any, Self
 
-from unitatlas.types import Answer, Unit
+from unitatlas.answers import Answer
+from unitatlas.showing import show_explanation
+from unitatlas.types import Unit
 
 
 @dataclass(frozen=True)
@@ -126,3 +128,5 @@ class Explanation(Answer):
             attacks=ClassAttacks.from_json(data["attacks"]),
             removing={size: Removal.from_json(data["removing"][size]) for size in sorted(data["removing"], key=int)},
         )
+
+    _repr_html_ = show_explanation

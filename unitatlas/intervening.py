@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from unitatlas.types import Answer
+from unitatlas.answers import Answer
+from unitatlas.showing import show_change
 
 
 def concept(name: str) -> str | dict[str, str]:
@@ -62,3 +63,5 @@ class PixelChange(Answer):
     def from_json(cls, data: dict[str, Any]) -> Self:
         """Read a change with that by random sets."""
         return cls._read(data, random=data["random"] and RandomChange.from_json(data["random"]))
+
+    _repr_html_ = show_change

@@ -10,6 +10,8 @@ import httpx
 from unitatlas.assertions import read_assertion
 from unitatlas.comparing import Verdict
 from unitatlas.errors import JobFailed
+from unitatlas.pages import job_page
+from unitatlas.showing import show_job
 from unitatlas.transport import Transport
 from unitatlas.types import Unit
 
@@ -28,6 +30,9 @@ class Job:
     def __repr__(self) -> str:
         progress = self.progress
         return f"<Job {self.id} {self.kind} {self.state} {progress['done']}/{progress['total']} {progress['unit']}>"
+
+    def _repr_html_(self) -> str:
+        return show_job(self, job_page(self._transport.url, self.id))
 
     id = property(lambda self: str(self.raw["id"]), doc="The job's id.")
     kind = property(lambda self: str(self.raw["kind"]), doc="What the job does.")
@@ -127,4 +132,4 @@ class Job:
 
     def units(self, **filters: Any) -> Iterator[Unit]:
         """The units that this job found, filtered as `Client.units` does; of an ablation with `class_`."""
-        return map(Unit.from_json, self._transport.pages("/v1/units", job=self.id, **filters))
+        return map(Unit.reader(self._transport), self._transport.pages("/v1/units", job=self.id, **filters))

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
-from unitatlas.types import Answer
+from unitatlas.answers import Answer
+from unitatlas.showing import show_painting
 
 PICTURES = ("edited", "unedited")
 
@@ -69,3 +70,6 @@ class Painting(Answer):
     def pictures(self) -> dict[str, str]:
         """The digests of `edited` and `unedited`, PNG, where it is painted."""
         return {name: self.links[name].rpartition("/")[2] for name in PICTURES if name in self.links}
+
+    def _repr_html_(self) -> str:
+        return show_painting(self, {name: self._picture(name) for name in PICTURES})

@@ -7,9 +7,10 @@ from typing import Any, Self
 from urllib.parse import quote
 from uuid import UUID
 
+from unitatlas.answers import Answer
 from unitatlas.jobs import Job
 from unitatlas.transport import Transport
-from unitatlas.types import Annotation, Answer, Unit
+from unitatlas.types import Annotation, Unit
 
 
 @dataclass(frozen=True)

@@ -1,24 +1,10 @@
 """What the service answers, typed. Fields that a newer service adds are ignored."""
 
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from typing import Any, Self
 
-
-@dataclass(frozen=True)
-class Answer:
-    """Base of all answers; `raw` is the JSON as it came."""
-
-    raw: dict[str, Any] = field(repr=False, compare=False, kw_only=True)
-
-    @classmethod
-    def from_json(cls, data: dict[str, Any]) -> Self:
-        """Read the fields that this client knows."""
-        return cls._read(data)
-
-    @classmethod
-    def _read(cls, data: dict[str, Any], **read: Any) -> Self:
-        known = {f.name for f in fields(cls)} - {"raw"}
-        return cls(**{name: value for name, value in data.items() if name in known} | read, raw=data)
+from unitatlas.answers import Answer
+from unitatlas.showing import show_concept, show_details, show_unit
 
 
 @dataclass(frozen=True)
@@ -71,6 +57,8 @@ class Concept(Answer):
     name: str
     units: int
     detectors: int
+
+    _repr_html_ = show_concept
 
 
 @dataclass(frozen=True)
@@ -200,6 +188,9 @@ class Unit(Answer):
             measured=measured and Measured.from_json(measured),
         )
 
+    def _repr_html_(self) -> str:
+        return show_unit(self, self._picture("picture"))
+
 
 @dataclass(frozen=True)
 class Annotation(Answer):
@@ -264,6 +255,9 @@ class UnitDetails(Answer):
             attacks=attacks,
             annotations=annotations,
         )
+
+    def _repr_html_(self) -> str:
+        return show_details(self, self._picture("picture"))
 
 
 @dataclass(frozen=True)

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
+from unitatlas.answers import Answer
 from unitatlas.transport import Transport
-from unitatlas.types import Answer
 
 
 @dataclass(frozen=True)

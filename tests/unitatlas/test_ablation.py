@@ -5,6 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import click
+import httpx
 import pytest
 from click.testing import CliRunner, Result
 from werkzeug.wrappers import Response
@@ -200,3 +202,20 @@ def test_a_network_without_units_is_exported(script: Script, scripted: Client, t
     assert file.read_bytes() == b"weights"
     for request in script.requests[1::2]:
         assert dict(request.args) == {"format": "safetensors", "class": "ski slope", "n": "4"}
+
+
+def test_the_page_of_a_class_opens(run: Run, class_name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    launched: list[str] = []
+    monkeypatch.setattr(click, "launch", launched.append)
+    address = run("open", "class", "net", class_name).stdout.strip()
+    assert launched == [address]
+    answer = httpx.get(address)
+    assert answer.status_code == 200
+    assert class_name in answer.text
+
+
+def test_an_explanation_shows_itself(client: Client, ablated: str, class_name: str) -> None:
+    explained = client.explain(class_name, model="net", layer=LAYER)
+    shown = explained._repr_html_()
+    assert f"<b>{class_name}</b> in net {LAYER}" in shown
+    assert f"<td>{explained.units[0].unit}</td>" in shown

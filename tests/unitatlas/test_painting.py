@@ -131,3 +131,10 @@ def test_warnings_go_to_the_error_stream(run: Run, mask: Path) -> None:
     shown = run("paint", "faces", "layer", "--stroke", "draw", "ship", str(mask))
     assert "no unit is known to fit the object 'ship'" in shown.stderr
     assert "ship" not in shown.stdout
+
+
+def test_a_painting_shows_both_pictures(client: Client, mask: Path) -> None:
+    strokes = [stroke("draw", ("object", "tree"), mask, top=1)]
+    shown = client.paint("faces", "layer", strokes, latent=LATENT)._repr_html_()
+    assert shown.count('<img src="data:image/png;base64,') == 2
+    assert shown.index('alt="before"') < shown.index('alt="after"')
