@@ -15,10 +15,11 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from workers.jobs.world.page import fill_in
+from workers.networks.latents import LatentSpec
 from workers.networks.progressive_gan import ProgressiveGenerator
 from workers.scenes.churchyards import shrunk
 from workers.scenes.concepts import CONCEPTS
-from workers.scenes.generator import RESOLUTION, load_generator
+from workers.scenes.generator import INPUT, RESOLUTION, load_generator
 from workers.scenes.renderer import SIZE
 from workers.scenes.segmenter import SceneSegmenter, load_segmenter, named
 from workers.scenes.training.albums import BUILD, Album, album
@@ -50,8 +51,8 @@ def main() -> None:
 @torch.inference_mode()
 def measure(generator: ProgressiveGenerator, segmenter: SceneSegmenter, painted: Album) -> Shares:
     """The shares in painted churchyards, and in as many drawn ones."""
-    latents = np.random.RandomState(SEED).standard_normal((len(painted.images), generator.latent)).astype(np.float32)
-    drawn = torch.cat([generator(part) for part in _batches(torch.from_numpy(latents))]).clamp(-1, 1)
+    latents = LatentSpec.from_json(INPUT).draw(SEED, 0, len(painted.images))
+    drawn = torch.cat([generator(part) for part in _batches(latents)]).clamp(-1, 1)
     shown = torch.from_numpy(shrunk(painted.images, RESOLUTION))
     return Shares(_shares(painted.labels), _seen(segmenter, shown), _seen(segmenter, drawn))
 

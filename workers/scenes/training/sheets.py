@@ -8,11 +8,12 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 
+from workers.networks.latents import LatentSpec
 from workers.networks.progressive_gan import ProgressiveGenerator
-from workers.scenes.churchyards import LATENT, shrunk
+from workers.scenes.churchyards import shrunk
 from workers.scenes.classifier import as_input
 from workers.scenes.contact_sheet import colours
-from workers.scenes.generator import RESOLUTION
+from workers.scenes.generator import INPUT, RESOLUTION
 from workers.scenes.renderer import SPLITS, render
 from workers.scenes.segmenter import SceneSegmenter, named
 
@@ -25,9 +26,9 @@ TILE = 64  # pixels of a shown picture
 @torch.no_grad()
 def drawn_sheet(generator: ProgressiveGenerator, painted: NDArray[np.uint8]) -> Image.Image:
     """Show painted pictures (n, 64, 64, 3) at the generator's size, and what it draws from latents of seed 1."""
-    latents = np.random.RandomState(1).standard_normal((ROWS * COLUMNS, LATENT)).astype(np.float32)
+    latents = LatentSpec.from_json(INPUT).draw(1, 0, ROWS * COLUMNS)
     device = next(generator.parameters()).device
-    drawn = generator(torch.from_numpy(latents).to(device)).clamp(-1, 1).cpu().numpy()
+    drawn = generator(latents.to(device)).clamp(-1, 1).cpu().numpy()
     return tiled([*shrunk(painted[: PAINTED_ROWS * COLUMNS], RESOLUTION), *drawn])
 
 

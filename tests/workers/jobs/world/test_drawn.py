@@ -15,8 +15,6 @@ SKY, TREE = (CONCEPTS.index(("object", name)) for name in ("sky", "tree"))
 class White(nn.Module):
     """Draws pictures whose upper quarter is white and whose rest is black."""
 
-    latent = 4
-
     def forward(self, latents: Tensor) -> Tensor:
         pictures = torch.full((len(latents), 3, 32, 32), -1.0)
         pictures[:, :, :8] = 1.0
