@@ -7,7 +7,6 @@ from sqlalchemy.orm import Session
 
 from service.artifacts.queries import record_artifacts
 from service.artifacts.store import ArtifactStore
-from service.catalog.queries import write_model
 from service.catalog.tables import Model
 from service.database import new_id, now
 from service.painting.tables import Painting
@@ -35,31 +34,13 @@ def draw(session: Session, store: ArtifactStore, team_name: str) -> Drawn:
     """Plant the generator in a team."""
     team = planted.plant_team(session, team_name)
     record_artifacts(session, team, [(store.put(PNG), len(PNG), "image/png"), (store.put(SVG), 6, "image/svg+xml")])
-    _plant_segmenter(session, team)
+    planted.plant_segmenter(session, team, "painter", [*changed.CONCEPTS])  # what pictures were searched by
     model = changed.plant_generator(session, team)
     dissection = changed.dissect(session, team, model)
     job = changed.plant_job(session, team, model)
     changed.intervene(session, job, edited=changed.pictures(store.put(PNG), store.put(PNG)))
     job.summary = _summary(store.put(SVG), str(dissection.id))
     return Drawn(dissection.id, job.id, _paint(session, team, model, store.put(PNG), str(dissection.id)))
-
-
-def _plant_segmenter(session: Session, team: uuid.UUID) -> None:
-    """What the dissection's pictures were searched by."""
-    write_model(
-        session,
-        team,
-        name="painter",
-        kind="segmenter",
-        source="exported",
-        weights={"seed": 1},
-        input={},
-        digest=uuid.uuid4().hex * 2,
-        forward_seconds=0.1,
-        layers=[planted.Shape("layer")],
-        classes=[],
-        concepts=[[*concept] for concept in changed.CONCEPTS],
-    )
 
 
 def _summary(drawing: str, dissection: str) -> dict[str, Any]:

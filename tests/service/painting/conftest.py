@@ -26,7 +26,7 @@ from service.painting import queries
 from service.painting.tables import Painting
 from service.results.queries import LabelResult, UnitResult
 from service.settings import Settings
-from tests.service.results.planted import Shape, dissect, plant_job, plant_team
+from tests.service.results.planted import Shape, dissect, plant_job, plant_segmenter, plant_team
 
 LATENT, HEIGHT, WIDTH = [6, 1, 1], 8, 12
 CONCEPTS = [("object", "tree"), ("part", "tree"), ("object", "glass"), ("material", "glass"), ("object", "ship")]
@@ -85,23 +85,6 @@ def _labels(unit: int, ids: dict[tuple[str, str], int]) -> list[LabelResult]:
     return [LabelResult(concept, rank, iou, 1, 2) for rank, (iou, concept) in enumerate(found, start=1)]
 
 
-def plant_segmenter(session: Session, team: uuid.UUID) -> None:
-    write_model(
-        session,
-        team,
-        name="seg",
-        kind="segmenter",
-        source="exported",
-        weights={"seed": 1},
-        input={},
-        digest=uuid.uuid4().hex * 2,
-        forward_seconds=0.1,
-        layers=[Shape("layer")],
-        classes=[],
-        concepts=[[*concept] for concept in CONCEPTS],
-    )
-
-
 @dataclass
 class Planted:
     """Ids of what was planted."""
@@ -112,7 +95,7 @@ class Planted:
 
 def plant(session: Session, team: uuid.UUID) -> Planted:
     """A generator with a dissection, its segmenter and a classifier."""
-    plant_segmenter(session, team)
+    plant_segmenter(session, team, "seg", [*CONCEPTS])
     plant_generator(session, team, "vgg", "classifier")
     job = plant_dissection(session, team, plant_generator(session, team))
     return Planted(team, str(job.id))

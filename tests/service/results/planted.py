@@ -72,6 +72,24 @@ def plant_model(session: Session, team: uuid.UUID, name: str, layers: Sequence[s
     )
 
 
+def plant_segmenter(session: Session, team: uuid.UUID, name: str, concepts: Sequence[tuple[str, str]]) -> Model:
+    """A segmenter with one layer that tells these concepts apart."""
+    return write_model(
+        session,
+        team,
+        name=name,
+        kind="segmenter",
+        source="exported",
+        weights={"seed": 1},
+        input={},
+        digest=uuid.uuid4().hex * 2,
+        forward_seconds=0.1,
+        layers=[Shape("layer")],
+        classes=[],
+        concepts=[[*concept] for concept in concepts],
+    )
+
+
 def plant_job(session: Session, team: uuid.UUID, model: Model, kind: str = "dissection") -> Job:
     """A job that has succeeded."""
     job = Job(
