@@ -6,6 +6,8 @@ A backend is never skipped: where no server is named or found, one is started fr
 import atexit
 import os
 import tempfile
+import uuid
+from collections.abc import Callable
 from functools import cache
 
 import psycopg
@@ -82,6 +84,16 @@ def drop_database(name: str) -> None:
     """Drop a database, whoever is still connected to it."""
     with psycopg.connect(postgres_url(), autocommit=True) as connection:
         connection.execute(f'DROP DATABASE IF EXISTS "{name}" WITH (FORCE)')
+
+
+def on_both(measure: Callable[[str, str], None]) -> None:
+    """Call with title and address of each kind of database in turn, both empty; "" is SQLite's."""
+    measure("SQLite", "")
+    name = f"unitatlas_bench_{uuid.uuid4().hex[:12]}"
+    try:
+        measure("PostgreSQL", create_database(name))
+    finally:
+        drop_database(name)
 
 
 def empty_database(url: str) -> None:

@@ -7,7 +7,6 @@ Each page is asked for with other names every time, of the whole HTTP stack; `fi
 
 import gc
 import time
-import uuid
 from collections.abc import Callable
 from urllib.parse import quote, urlencode
 
@@ -90,12 +89,7 @@ def measure(title: str, url: str) -> None:
 def main() -> None:
     print(f"| database | page | p50, ms | p99, ms (bound {BOUND_MS:.0f}) |")
     print("|---|---|---|---|")
-    measure("SQLite", "")
-    name = f"unitatlas_bench_{uuid.uuid4().hex[:12]}"
-    try:
-        measure("PostgreSQL", servers.create_database(name))
-    finally:
-        servers.drop_database(name)
+    servers.on_both(measure)
 
 
 if __name__ == "__main__":

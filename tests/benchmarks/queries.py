@@ -278,12 +278,7 @@ def measure(title: str, url: str) -> None:
 def main() -> None:
     print(f"| database | asked for | p50, ms | p99, ms (bound {BOUND_MS:.0f}) | HTTP p50, ms | HTTP p99, ms |")
     print("|---|---|---|---|---|---|")
-    measure("SQLite", "")
-    name = f"unitatlas_bench_{uuid.uuid4().hex[:12]}"
-    try:
-        measure("PostgreSQL", servers.create_database(name))
-    finally:
-        servers.drop_database(name)
+    servers.on_both(measure)
 
 
 if __name__ == "__main__":
