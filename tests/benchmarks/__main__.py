@@ -5,7 +5,7 @@ import os
 for variable in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[variable] = "1"  # must stand before numpy and torch are imported
 
-from tests.benchmarks import ablation, attacks, dissection, generators, interventions, jobs, painting, queries  # noqa: E402
+from tests.benchmarks import ablation, attacks, dissection, generators, interventions, jobs, pages, painting, queries  # noqa: E402
 
 if __name__ == "__main__":
     dissection.main()
@@ -23,3 +23,5 @@ if __name__ == "__main__":
     jobs.main()
     print()
     queries.main()
+    print()
+    pages.main()
